@@ -1,0 +1,47 @@
+/** Connections to Postgres, and the one way to work in a workspace. */
+import { sql } from "drizzle-orm";
+import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import pg from "pg";
+
+/** A pool of connections that act as the role `cerniq_app`: row-level security holds for every query. */
+export type Db = NodePgDatabase & { $client: pg.Pool };
+
+/** A transaction that {@link inWorkspace} or {@link inSystem} has opened. */
+export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
+
+/** Answers are JSON numbers: counts stay far below 2^53, and money is checked to. */
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/**
+ * Opens a pool. Whatever login the URL names, each connection becomes `cerniq_app` first, so that even an
+ * owner's URL works under row-level security.
+ * @param max connections at most
+ */
+export function createDb(url: string, { max = 10 }: { max?: number } = {}): Db {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    options: "-c role=cerniq_app",
+    application_name: "cerniq",
+    connectionTimeoutMillis: 10_000,
+  });
+  // An idle connection that Postgres drops (a restart) is not an error of anybody's: the next query reconnects.
+  pool.on("error", () => {});
+  return drizzle({ client: pool }) as Db;
+}
+
+/** Runs `work` in one transaction that sees and writes this workspace's rows only. */
+export function inWorkspace<T>(db: Db, workspaceId: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`SELECT set_config('app.workspace_id', ${workspaceId}, true)`);
+    return work(tx);
+  });
+}
+
+/** Runs `work` in one transaction as `cerniq_system`: across workspaces, on the outbox and deadlines only. */
+export function inSystem<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`SET LOCAL ROLE cerniq_system`);
+    return work(tx);
+  });
+}

@@ -1,0 +1,16 @@
+import { integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { id, instant } from "./columns.ts";
+
+/** Up to 100 prospects of one job: what one run works on. */
+export const chunks = pgTable("chunks", {
+  id: id(),
+  workspaceId: uuid("workspace_id").notNull(),
+  jobId: uuid("job_id").notNull(),
+  seq: integer("seq").notNull(),
+  prospectIds: uuid("prospect_ids").array().notNull(),
+  valuesVersion: integer("values_version").notNull().default(0),
+  status: text("status", { enum: ["open", "done"] })
+    .notNull()
+    .default("open"),
+  endedAt: instant("ended_at"),
+});

@@ -1,0 +1,63 @@
+/** The environment, read and checked once, all problems reported together. */
+import { z } from "zod";
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const positiveMs = z.coerce.number().int().positive();
+
+/** Every variable the app reads. Keep `.env.example` and docker-compose.yml in step: a test compares them. */
+export const configSchema = z.object({
+  NODE_ENV: z.enum(["development", "test", "production"]).default("production"),
+  /** Where to listen. Anything but loopback needs API_KEY. */
+  HOST: z.string().min(1).default("127.0.0.1"),
+  PORT: port.default(3000),
+  /** Where the engine reaches this app; default http://HOST:PORT. */
+  APP_URL: z.url().optional(),
+  /** Callers of /api/v1 send it as `Authorization: Bearer …`. Unset: open, on loopback only. */
+  API_KEY: z.string().min(16).optional(),
+  DATABASE_URL: z.url(),
+  REDIS_URL: z.url(),
+  INNGEST_BASE_URL: z.url(),
+  INNGEST_EVENT_KEY: z.string().min(1),
+  INNGEST_SIGNING_KEY: z.string().min(1),
+  INNGEST_SIGNING_KEY_FALLBACK: z.string().min(1).optional(),
+  /** Uploaded files wait here to be imported. Replicas must share it. */
+  UPLOAD_DIR: z.string().min(1).default(".local/uploads"),
+  /** Largest upload, in bytes (default 4 GiB: the whole registry is under 1). */
+  MAX_UPLOAD_BYTES: z.coerce.number().int().positive().default(4_294_967_296),
+  ANAF_BASE_URL: z.url().default("https://webservicesp.anaf.ro"),
+  LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+  /** Events that no run has taken up are sent again after this long, then twice as long, and so on. */
+  OUTBOX_RESEND_MS: positiveMs.default(15_000),
+  /** Work that has not ended by then is started again with a new attempt, and the old one is fenced off. */
+  FIELD_DEADLINE_MS: positiveMs.default(900_000),
+  /** OTLP endpoint for traces and metrics; unset: none are sent. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+});
+
+export type Config = Readonly<z.infer<typeof configSchema> & { appUrl: string }>;
+
+const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
+
+/**
+ * Reads the app's configuration from an environment.
+ * @throws Error that lists every problem, by variable, without echoing values
+ */
+export function loadConfig(env: Record<string, string | undefined>): Config {
+  // An empty variable (`X=` in an env file) means "not set".
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const parsed = configSchema.safeParse(given);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  if (parsed.success && !LOOPBACK.has(parsed.data.HOST) && !parsed.data.API_KEY) {
+    problems.push("API_KEY: required when HOST is not loopback, because the API would be open to the network");
+  }
+  if (!parsed.success || problems.length > 0) {
+    throw new Error(`The environment is not complete:\n  ${problems.join("\n  ")}`);
+  }
+  const config = parsed.data;
+  return Object.freeze({ ...config, appUrl: config.APP_URL ?? `http://${config.HOST}:${config.PORT}` });
+}
+
+/** The configuration of this process. */
+export const configFromProcess = (): Config => loadConfig(process.env);
