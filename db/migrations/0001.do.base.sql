@@ -36,8 +36,6 @@ CREATE TABLE jobs (
   status text NOT NULL DEFAULT 'queued',
   priority integer NOT NULL DEFAULT 0,
   prospects_total integer NOT NULL DEFAULT 0,
-  prospects_enriched integer NOT NULL DEFAULT 0,
-  prospects_failed integer NOT NULL DEFAULT 0,
   chunks_total integer NOT NULL DEFAULT 0,
   chunks_done integer NOT NULL DEFAULT 0,
   error_code text,
@@ -47,7 +45,7 @@ CREATE TABLE jobs (
   ended_at timestamptz,
   CONSTRAINT jobs_kind_check CHECK (kind IN ('import')),
   CONSTRAINT jobs_status_check CHECK (status IN ('queued', 'importing', 'enriching', 'done', 'failed')),
-  CONSTRAINT jobs_counts_check CHECK (prospects_enriched + prospects_failed <= prospects_total AND chunks_done <= chunks_total)
+  CONSTRAINT jobs_counts_check CHECK (chunks_done <= chunks_total AND chunks_total <= prospects_total)
 );
 CREATE INDEX jobs_workspace_id_idx ON jobs (workspace_id, id);
 
@@ -74,6 +72,10 @@ CREATE TABLE imports (
   resume_offset_bytes bigint NOT NULL DEFAULT 0,
   resume_line bigint NOT NULL DEFAULT 0,
   error_message text,
+  -- The fence and the watch, as for chunk_fields.
+  attempt integer NOT NULL DEFAULT 1,
+  run_id text,
+  deadline_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
   ended_at timestamptz,
   CONSTRAINT imports_job_id_key UNIQUE (job_id),
@@ -82,6 +84,7 @@ CREATE TABLE imports (
   CONSTRAINT imports_nothing_vanishes CHECK (rows = imported + duplicates + rejected)
 );
 CREATE INDEX imports_workspace_id_idx ON imports (workspace_id, id);
+CREATE INDEX imports_deadline_idx ON imports (deadline_at) WHERE status IN ('pending', 'loading');
 
 CREATE TABLE rejected_rows (
   workspace_id uuid NOT NULL REFERENCES workspaces (id),
@@ -156,6 +159,13 @@ CREATE TABLE chunks (
   -- How many field results the chunk holds: merge and score run again when they are behind it.
   values_version integer NOT NULL DEFAULT 0,
   status text NOT NULL DEFAULT 'open',
+  -- Counted anew whenever prospects of the chunk fail or are scored; a job's figures are their sums.
+  enriched smallint NOT NULL DEFAULT 0,
+  failed smallint NOT NULL DEFAULT 0,
+  gold smallint NOT NULL DEFAULT 0,
+  silver smallint NOT NULL DEFAULT 0,
+  bronze smallint NOT NULL DEFAULT 0,
+  unqualified smallint NOT NULL DEFAULT 0,
   ended_at timestamptz,
   CONSTRAINT chunks_job_seq_key UNIQUE (job_id, seq),
   CONSTRAINT chunks_status_check CHECK (status IN ('open', 'done')),
@@ -170,8 +180,9 @@ CREATE TABLE chunk_fields (
   job_id uuid NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
   seq integer NOT NULL,
   status text NOT NULL,
-  -- The fence: a run whose attempt is not this one any more may not write.
+  -- The fence: a run whose attempt is not this one any more, or that is not this run, may not write.
   attempt integer NOT NULL DEFAULT 1,
+  run_id text,
   -- The chunk's values_version that this work started from (merge and score).
   version integer NOT NULL DEFAULT 0,
   deadline_at timestamptz,
@@ -296,8 +307,9 @@ GRANT SELECT ON workspaces TO cerniq_app;
 -- The relay and the sweepers work across workspaces, on nothing but what they need.
 CREATE POLICY relay ON outbox TO cerniq_system USING (true) WITH CHECK (true);
 CREATE POLICY sweeper ON chunk_fields TO cerniq_system USING (true) WITH CHECK (true);
+CREATE POLICY sweeper ON imports TO cerniq_system USING (true) WITH CHECK (true);
 GRANT SELECT, UPDATE, DELETE ON outbox TO cerniq_system;
-GRANT SELECT ON chunk_fields TO cerniq_system;
+GRANT SELECT ON chunk_fields, imports TO cerniq_system;
 
 -- FORCE ROW LEVEL SECURITY binds the owner too: seed as the workspace itself.
 DO $$ BEGIN

@@ -15,6 +15,7 @@ export const chunkFields = pgTable(
     seq: integer("seq").notNull(),
     status: text("status", { enum: chunkFieldStatuses }).notNull(),
     attempt: integer("attempt").notNull().default(1),
+    runId: text("run_id"),
     version: integer("version").notNull().default(0),
     deadlineAt: instant("deadline_at"),
     errorCode: text("error_code"),

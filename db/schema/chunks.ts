@@ -1,4 +1,4 @@
-import { integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { integer, pgTable, smallint, text, uuid } from "drizzle-orm/pg-core";
 import { id, instant } from "./columns.ts";
 
 /** Up to 100 prospects of one job: what one run works on. */
@@ -12,5 +12,11 @@ export const chunks = pgTable("chunks", {
   status: text("status", { enum: ["open", "done"] })
     .notNull()
     .default("open"),
+  enriched: smallint("enriched").notNull().default(0),
+  failed: smallint("failed").notNull().default(0),
+  gold: smallint("gold").notNull().default(0),
+  silver: smallint("silver").notNull().default(0),
+  bronze: smallint("bronze").notNull().default(0),
+  unqualified: smallint("unqualified").notNull().default(0),
   endedAt: instant("ended_at"),
 });

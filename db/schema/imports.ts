@@ -1,4 +1,4 @@
-import { bigint, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { bigint, integer, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { createdAt, id, instant } from "./columns.ts";
 
 /** Which rows of a file are wanted. Both lists empty or absent: all. */
@@ -34,6 +34,9 @@ export const imports = pgTable("imports", {
   resumeOffsetBytes: bigint("resume_offset_bytes", { mode: "number" }).notNull().default(0),
   resumeLine: bigint("resume_line", { mode: "number" }).notNull().default(0),
   errorMessage: text("error_message"),
+  attempt: integer("attempt").notNull().default(1),
+  runId: text("run_id"),
+  deadlineAt: instant("deadline_at"),
   createdAt: createdAt(),
   endedAt: instant("ended_at"),
 });

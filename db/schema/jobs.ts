@@ -11,8 +11,6 @@ export const jobs = pgTable("jobs", {
     .default("queued"),
   priority: integer("priority").notNull().default(0),
   prospectsTotal: integer("prospects_total").notNull().default(0),
-  prospectsEnriched: integer("prospects_enriched").notNull().default(0),
-  prospectsFailed: integer("prospects_failed").notNull().default(0),
   chunksTotal: integer("chunks_total").notNull().default(0),
   chunksDone: integer("chunks_done").notNull().default(0),
   errorCode: text("error_code"),
