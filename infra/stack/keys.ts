@@ -1,0 +1,42 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { z } from "zod";
+import { StackError } from "./errors.ts";
+
+const keysSchema = z.object({
+  /** What the app sends events with. */
+  eventKey: z.string().min(16),
+  /** What engine and app sign their calls with: hex, as Inngest wants it. */
+  signingKey: z.string().regex(/^[0-9a-f]{64}$/),
+  redisPassword: z.string().min(16),
+});
+
+/** Secrets of one data folder: made once, so that a second start can read what the first one stored. */
+export type Keys = z.infer<typeof keysSchema>;
+
+/** Reads the keys from `file`, or makes them (mode 0600). */
+export function loadKeys(file: string): Keys {
+  if (existsSync(file)) {
+    const parsed = keysSchema.safeParse(parseJson(readFileSync(file, "utf8")));
+    if (parsed.success) return parsed.data;
+    throw new StackError(`${file} does not hold the stack's keys; delete it to have new ones made.`);
+  }
+  const keys: Keys = {
+    eventKey: randomBytes(24).toString("hex"),
+    signingKey: randomBytes(32).toString("hex"),
+    redisPassword: randomBytes(24).toString("hex"),
+  };
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(`${file}.${process.pid}`, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.${process.pid}`, file);
+  return keys;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
