@@ -99,16 +99,22 @@ export async function startProcess(spec: ProcessSpec): Promise<PartProcess> {
   return part;
 }
 
-/** Resolves once `ready` says true; throws with the last log lines when the process dies first or time is up. */
+/**
+ * Resolves once `ready` says true; throws with the last log lines when the process dies first or time is up.
+ * @param said what the part answered last, for the message
+ */
 export async function awaitReady(
   part: PartProcess,
   ready: () => Promise<boolean>,
   deadlineMs: number,
+  said?: () => string,
 ): Promise<void> {
   const ok = await pollUntil(async () => part.exit !== null || (await ready()), { deadlineMs });
   if (part.exit !== null)
     throw new StackError(`${part.name} ${describeExit(part.exit)} while starting.${quote(part)}`);
-  if (!ok) throw new StackError(`${part.name} was not ready after ${deadlineMs / 1000} s.${quote(part)}`);
+  if (ok) return;
+  const answer = said ? ` (${said()})` : "";
+  throw new StackError(`${part.name} was not ready after ${deadlineMs / 1000} s${answer}.${quote(part)}`);
 }
 
 /** "ended with code 1", "was killed by SIGKILL". */

@@ -1,37 +1,24 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { StackError } from "./errors.ts";
-import { loadKeys } from "./keys.ts";
 import { acquireLock } from "./lock.ts";
-import { freePort } from "./ports.ts";
-import { postgresAnswers, startPostgres } from "./postgres.ts";
-import { redisAnswers, startRedis } from "./redis.ts";
+import type { StackOptions } from "./options.ts";
 import { endLeftovers } from "./stack-file.ts";
+import { type Started, startParts } from "./start-parts.ts";
 import { type Died, type StackPart, Supervisor } from "./supervisor.ts";
-import { pollUntil } from "./wait.ts";
 
-export type PartKind = "postgres" | "redis" | "engine" | "simulator" | "app";
-
-export type StackOptions = {
-  /** Where data, logs, keys and `stack.json` live, usually `.local`. One stack at a time per folder. */
-  dataDir: string;
-  /** Default: all. */
-  parts?: PartKind[];
-  /** Called with each line that a part writes to its log. */
-  onLine?: (part: string, line: string) => void;
-  /** Stop everything on SIGINT, SIGTERM and SIGHUP, then exit. Default true. */
-  handleSignals?: boolean;
-  /** Fixed ports; the others are picked. */
-  ports?: Partial<Record<string, number>>;
-};
-
-export type Stack = {
+export type Stack = Started & {
+  /** All parts as they are now, in the order in which they were started. */
   readonly parts: StackPart[];
   /** The part of that name; throws when the stack has none. */
   part: (name: string) => StackPart;
+  /** Sends a signal to a part. One that ends by it is not reported as died. */
   kill: (name: string, signal: NodeJS.Signals) => Promise<void>;
+  /** Starts a part again, on the same port and with the same environment; stops it first where it still runs. */
   restart: (name: string) => Promise<void>;
+  /** Calls the listener for each part that ends without having been asked to. */
   onDied: (listener: (died: Died) => void) => void;
+  /** Stops everything that was started here, in reverse order. */
   stop: () => Promise<void>;
 };
 
@@ -47,15 +34,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     unlock();
   };
   const ignoreSignals = options.handleSignals === false ? () => {} : stopOnSignals(stop);
+  let started: Started;
   try {
     await endLeftovers(supervisor.stackFile);
-    await startParts(supervisor, dataDir, options);
+    started = await startParts(supervisor, dataDir, options);
   } catch (error) {
     await stop();
     ignoreSignals();
     throw error;
   }
   return {
+    ...started,
     get parts() {
       return supervisor.parts();
     },
@@ -72,48 +61,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ignoreSignals();
     },
   };
-}
-
-async function startParts(supervisor: Supervisor, dataDir: string, options: StackOptions): Promise<void> {
-  const wanted = new Set(options.parts ?? ["postgres", "redis", "engine", "simulator", "app"]);
-  const keys = loadKeys(join(dataDir, "keys.json"));
-  const port = async (name: string) => options.ports?.[name] ?? (await freePort());
-  const { launch } = supervisor;
-
-  if (wanted.has("postgres")) {
-    const url = process.env.DATABASE_URL;
-    if (url) await useExternal(supervisor, "postgres", "DATABASE_URL", url, postgresAnswers);
-    else {
-      const chosen = await port("postgres");
-      await supervisor.start("postgres", () => startPostgres({ dataDir, port: chosen, launch }));
-    }
-  }
-  if (wanted.has("redis")) {
-    const url = process.env.REDIS_URL;
-    if (url) await useExternal(supervisor, "redis", "REDIS_URL", url, redisAnswers);
-    else {
-      const chosen = await port("redis");
-      const redis = { dir: join(dataDir, "redis"), port: chosen, password: keys.redisPassword, launch };
-      await supervisor.start("redis", () => startRedis(redis));
-    }
-  }
-  supervisor.ready(null);
-}
-
-async function useExternal(
-  supervisor: Supervisor,
-  name: string,
-  variable: string,
-  url: string,
-  answers: (url: string) => Promise<boolean>,
-): Promise<void> {
-  if (!URL.canParse(url)) throw new StackError(`${variable} is not a URL.`);
-  if (!(await pollUntil(() => answers(url), { deadlineMs: 15_000, everyMs: 250 }))) {
-    throw new StackError(
-      `${variable} is set, but ${name} does not answer at ${new URL(url).host} as it says.`,
-    );
-  }
-  supervisor.addExternal(name, url);
 }
 
 function openDataDir(dataDir: string): void {

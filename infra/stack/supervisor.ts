@@ -64,6 +64,10 @@ export class Supervisor {
       logFile: join(this.logDir, `${spec.name}.log`),
       onLine: onLine && ((line) => onLine(spec.name, line)),
     });
+    if (this.#stopping) {
+      await process.stop();
+      throw new StackError("The stack is being stopped.");
+    }
     this.#reaper.add(process.pid, process.stopSignal);
     this.#launched.add(process);
     void process.exited.then(() => {
