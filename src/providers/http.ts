@@ -1,0 +1,163 @@
+/**
+ * JSON over HTTP for every provider. The only file that knows ky. It never retries (Inngest owns retries, and two
+ * loops multiply), always has a timeout, and answers with either parsed JSON or a {@link ProviderError}.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { channel } from "node:diagnostics_channel";
+import ky, { isNetworkError } from "ky";
+import { ProviderError } from "#src/providers/errors.ts";
+
+export interface HttpOptions {
+  /** Name of the provider, for errors. */
+  provider: string;
+  /** Where it lives. A path in it is kept: requests go beneath it. */
+  baseUrl: string;
+  /** From the start of the request to the last byte of the answer. */
+  timeoutMs: number;
+  /** A larger answer is given up as `bad_response`. */
+  maxResponseBytes: number;
+  headers?: Record<string, string>;
+}
+
+export interface PostOptions {
+  signal?: AbortSignal;
+  /** Statuses other than 2xx whose JSON body is an answer. */
+  answers?: readonly number[];
+  /**
+   * Called once, as soon as the request has been written to the socket: this is the moment that a provider's
+   * rate limit counts. Called at the latest when the answer or the failure is there.
+   */
+  onSent?: () => void;
+}
+
+export interface JsonAnswer {
+  status: number;
+  body: unknown;
+}
+
+export interface Http {
+  /** @throws ProviderError; the signal's reason when the caller aborted */
+  postJson(path: string, body: unknown, options?: PostOptions): Promise<JsonAnswer>;
+}
+
+export function createHttp({ provider, baseUrl, timeoutMs, maxResponseBytes, headers }: HttpOptions): Http {
+  const client = ky.create({
+    prefix: baseUrl,
+    retry: 0,
+    timeout: false, // ours below covers the body too
+    throwHttpErrors: false,
+    redirect: "manual",
+    headers: { accept: "application/json", ...headers },
+  });
+
+  const outage = (detail: string, httpStatus: number | null, cause?: unknown, retryAfterMs?: number | null) =>
+    new ProviderError(provider, "unavailable", {
+      detail,
+      httpStatus,
+      cause,
+      retryAfterMs: retryAfterMs ?? null,
+    });
+
+  async function exchange(path: string, body: unknown, signal: AbortSignal, answers: readonly number[]) {
+    const response = await client.post(path, { json: body, signal });
+    const { status } = response;
+    const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), Date.now());
+    if (status === 429) {
+      await response.body?.cancel();
+      throw new ProviderError(provider, "rate_limited", { httpStatus: status, retryAfterMs });
+    }
+    const text = await readText(response, maxResponseBytes, provider);
+    const answered = (status >= 200 && status < 300) || answers.includes(status);
+    const parsed = parseJson(text);
+    if (answered && parsed) return { status, body: parsed.value };
+    if (status === 401) throw new ProviderError(provider, "unauthorized", { httpStatus: status });
+    if (status >= 500 || status === 408) throw outage("server error", status, undefined, retryAfterMs);
+    // A firewall's or a maintenance page in HTML, whatever its status says: the provider itself did not answer.
+    if (!parsed) throw outage("the answer is not JSON", status, undefined, retryAfterMs);
+    if (status === 403) throw new ProviderError(provider, "unauthorized", { httpStatus: status });
+    if (status === 404) throw new ProviderError(provider, "not_found", { httpStatus: status });
+    throw new ProviderError(provider, "rejected", { httpStatus: status });
+  }
+
+  return {
+    async postJson(path, body, { signal, answers = [], onSent } = {}) {
+      const timeout = AbortSignal.timeout(timeoutMs);
+      const sent = once(onSent);
+      try {
+        const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
+        return await sending.run({ sent }, () => exchange(path, body, either, answers));
+      } catch (error) {
+        if (error instanceof ProviderError) throw error;
+        signal?.throwIfAborted();
+        if (timeout.aborted) throw outage(`no answer within ${timeoutMs} ms`, null, error);
+        if (isNetworkError(error) || isCutShort(error)) throw outage("the connection failed", null, error);
+        throw error;
+      } finally {
+        sent();
+      }
+    },
+  };
+}
+
+/** Milliseconds asked for by a Retry-After header (seconds or an HTTP date; RFC 9110, 10.2.3), or null. */
+export function parseRetryAfter(value: string | null, nowMs: number): number | null {
+  const text = value?.trim() ?? "";
+  if (/^\d+(\.\d+)?$/.test(text)) return Math.round(Number(text) * 1000);
+  // Not everything that Date.parse takes: "-5" would be a year.
+  const at = /[a-z]/i.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
+}
+
+async function readText(response: Response, maxBytes: number, provider: string): Promise<string> {
+  if (!response.body) return "";
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body) {
+    bytes += chunk.byteLength;
+    // Leaving the loop cancels the stream.
+    if (bytes > maxBytes) {
+      const detail = `more than ${maxBytes} bytes`;
+      throw new ProviderError(provider, "bad_response", { httpStatus: response.status, detail });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function parseJson(text: string): { value: unknown } | null {
+  try {
+    return { value: JSON.parse(text.replace(/^\uFEFF/, "")) };
+  } catch {
+    return null;
+  }
+}
+
+/** fetch's way to say that the connection broke while the body came in. */
+const isCutShort = (error: unknown) => error instanceof TypeError && error.message === "terminated";
+
+function once(work: (() => void) | undefined): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    work?.();
+  };
+}
+
+/**
+ * When a request is really on the wire: fetch does not say, so listen to undici's diagnostics channels, which Node
+ * documents for instrumentation (nodejs.org/api/diagnostics_channel, undici docs/api/DiagnosticsChannel). The request
+ * is created in our async context; its sending may happen in the socket's.
+ */
+const sending = new AsyncLocalStorage<{ sent: () => void }>();
+const underWay = new WeakMap<object, () => void>();
+
+channel("undici:request:create").subscribe((message) => {
+  const { request } = message as { request: object };
+  const store = sending.getStore();
+  if (store) underWay.set(request, store.sent);
+});
+channel("undici:request:bodySent").subscribe((message) => {
+  const { request } = message as { request: object };
+  underWay.get(request)?.();
+});
