@@ -16,8 +16,8 @@ export type ProviderErrorKind =
   | "bad_response";
 
 export interface ProviderErrorOptions {
-  /** Milliseconds to wait before asking again; null: the caller's own schedule. */
-  retryAfterMs?: number | null;
+  /** Milliseconds to wait before asking again; undefined: the caller's own schedule. */
+  retryAfterMs?: number | undefined;
   /** Status of the answer, where there was one. A `rate_limited` without it comes from our own limiter. */
   httpStatus?: number | null;
   /** A few words on what happened, such as "timed out". Never a body, a URL or a name. */
@@ -38,7 +38,7 @@ const SENTENCES: Record<ProviderErrorKind, string> = {
 export class ProviderError extends AppError {
   readonly provider: string;
   readonly kind: ProviderErrorKind;
-  readonly retryAfterMs: number | null;
+  readonly retryAfterMs: number | undefined;
   readonly httpStatus: number | null;
 
   constructor(provider: string, kind: ProviderErrorKind, options: ProviderErrorOptions = {}) {
@@ -47,7 +47,7 @@ export class ProviderError extends AppError {
     super(`provider_${kind}`, `${provider} ${SENTENCES[kind]}${status}${detail}.`, { cause: options.cause });
     this.provider = provider;
     this.kind = kind;
-    this.retryAfterMs = options.retryAfterMs ?? null;
+    this.retryAfterMs = options.retryAfterMs;
     this.httpStatus = options.httpStatus ?? null;
   }
 

@@ -50,12 +50,12 @@ export function createHttp({ provider, baseUrl, timeoutMs, maxResponseBytes, hea
     headers: { accept: "application/json", ...headers },
   });
 
-  const outage = (detail: string, httpStatus: number | null, cause?: unknown, retryAfterMs?: number | null) =>
+  const outage = (detail: string, httpStatus: number | null, cause?: unknown, retryAfterMs?: number) =>
     new ProviderError(provider, "unavailable", {
       detail,
       httpStatus,
       cause,
-      retryAfterMs: retryAfterMs ?? null,
+      retryAfterMs,
     });
 
   async function exchange(path: string, body: unknown, signal: AbortSignal, answers: readonly number[]) {
@@ -99,13 +99,13 @@ export function createHttp({ provider, baseUrl, timeoutMs, maxResponseBytes, hea
   };
 }
 
-/** Milliseconds asked for by a Retry-After header (seconds or an HTTP date; RFC 9110, 10.2.3), or null. */
-export function parseRetryAfter(value: string | null, nowMs: number): number | null {
+/** Milliseconds asked for by a Retry-After header (seconds or an HTTP date; RFC 9110, 10.2.3), or undefined. */
+export function parseRetryAfter(value: string | null, nowMs: number): number | undefined {
   const text = value?.trim() ?? "";
   if (/^\d+(\.\d+)?$/.test(text)) return Math.round(Number(text) * 1000);
   // Not everything that Date.parse takes: "-5" would be a year.
   const at = /[a-z]/i.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }
 
 async function readText(response: Response, maxBytes: number, provider: string): Promise<string> {
