@@ -33,7 +33,7 @@ export async function migrate(databaseUrl: string, target = "max"): Promise<stri
 }
 
 if (import.meta.main) {
-  const url = process.env["MIGRATE_DATABASE_URL"] ?? process.env["DATABASE_URL"];
+  const url = process.env.MIGRATE_DATABASE_URL ?? process.env.DATABASE_URL;
   if (!url) {
     console.error("Set DATABASE_URL (or MIGRATE_DATABASE_URL) to the Postgres database to migrate.");
     process.exit(1);

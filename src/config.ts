@@ -30,6 +30,8 @@ export const configSchema = z.object({
   OUTBOX_RESEND_MS: positiveMs.default(15_000),
   /** Work that has not ended by then is started again with a new attempt, and the old one is fenced off. */
   FIELD_DEADLINE_MS: positiveMs.default(900_000),
+  /** Work whose run has failed is requested again after this long, then twice as long, and so on. */
+  FIELD_RETRY_MS: positiveMs.default(30_000),
   /** OTLP endpoint for traces and metrics; unset: none are sent. */
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
 });
@@ -50,7 +52,9 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     ? []
     : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
   if (parsed.success && !LOOPBACK.has(parsed.data.HOST) && !parsed.data.API_KEY) {
-    problems.push("API_KEY: required when HOST is not loopback, because the API would be open to the network");
+    problems.push(
+      "API_KEY: required when HOST is not loopback, because the API would be open to the network",
+    );
   }
   if (!parsed.success || problems.length > 0) {
     throw new Error(`The environment is not complete:\n  ${problems.join("\n  ")}`);

@@ -1,0 +1,150 @@
+/**
+ * The life of one field's (or stage's) work on a chunk: ready -> requested -> running -> done or failed.
+ * Every write is fenced by the attempt and the run: a run that was taken over changes nothing.
+ */
+import { sql } from "drizzle-orm";
+import type { Tx } from "#db/client.ts";
+import type { ChunkFieldStatus } from "#db/schema/chunk-fields.ts";
+
+/** Which work, in which attempt, by which run. */
+export interface WorkKey {
+  workspaceId: string;
+  jobId: string;
+  chunkId: string;
+  field: string;
+  attempt: number;
+  runId: string;
+}
+
+const after = (ms: number) => sql`now() + ${ms} * interval '1 millisecond'`;
+
+/** Takes the work up for this run, or says that there is none for it. Safe to repeat by the same run. */
+export async function beginWork(tx: Tx, key: WorkKey, deadlineMs: number): Promise<boolean> {
+  const { rowCount } = await tx.execute(sql`
+    UPDATE chunk_fields
+    SET status = 'running', run_id = ${key.runId}, started_at = coalesce(started_at, now()), deadline_at = ${after(deadlineMs)}
+    WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
+      AND (status = 'requested' OR (status = 'running' AND run_id = ${key.runId}))`);
+  return rowCount === 1;
+}
+
+/** Still this run's work? Then its deadline starts anew, and the row is locked until the transaction ends. */
+export async function keepWork(tx: Tx, key: WorkKey, deadlineMs: number): Promise<boolean> {
+  const { rowCount } = await tx.execute(sql`
+    UPDATE chunk_fields SET deadline_at = ${after(deadlineMs)}
+    WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
+      AND run_id = ${key.runId} AND status = 'running'`);
+  return rowCount === 1;
+}
+
+export type WorkEnd = { status: "done" } | { status: "failed"; code: string; message: string };
+
+/**
+ * Ends the work. Answers "ended" when this call did it, "already" when an earlier call of the same run had, and
+ * "superseded" when the work is another attempt's.
+ */
+export async function endWork(
+  tx: Tx,
+  key: WorkKey,
+  end: WorkEnd,
+): Promise<"ended" | "already" | "superseded"> {
+  const [code, message] = end.status === "failed" ? [end.code, end.message.slice(0, 500)] : [null, null];
+  const { rowCount } = await tx.execute(sql`
+    UPDATE chunk_fields
+    SET status = ${end.status}, ended_at = now(), deadline_at = NULL, error_code = ${code}, error_message = ${message}
+    WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
+      AND run_id = ${key.runId} AND status = 'running'`);
+  if (rowCount === 1) return "ended";
+  const { rows } = await tx.execute(sql`
+    SELECT 1 FROM chunk_fields
+    WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
+      AND run_id = ${key.runId} AND status = ${end.status}`);
+  return rows.length === 1 ? "already" : "superseded";
+}
+
+/** Sets the work back to be requested with the next attempt; the former one is fenced off. False: not its work. */
+export async function restartWork(tx: Tx, key: Omit<WorkKey, "runId">, deadlineMs: number): Promise<boolean> {
+  const { rowCount } = await tx.execute(sql`
+    UPDATE chunk_fields
+    SET status = 'requested', attempt = attempt + 1, run_id = NULL, requested_at = now(), deadline_at = ${after(deadlineMs)}
+    WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
+      AND status IN ('requested', 'running')`);
+  return rowCount === 1;
+}
+
+/** Takes the work from whatever run has it, so that the caller can end it as `runId`. False: it has ended. */
+export async function seizeWork(tx: Tx, key: WorkKey): Promise<boolean> {
+  const { rowCount } = await tx.execute(sql`
+    UPDATE chunk_fields SET status = 'running', run_id = ${key.runId}
+    WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
+      AND status IN ('requested', 'running')`);
+  return rowCount === 1;
+}
+
+export interface OverdueWork {
+  workspaceId: string;
+  jobId: string;
+  chunkId: string;
+  field: string;
+  attempt: number;
+}
+
+/** Work past its deadline, across workspaces (call it in {@link inSystem}). */
+export async function overdueWork(tx: Tx, limit: number): Promise<OverdueWork[]> {
+  const { rows } = await tx.execute<OverdueWork & Record<string, unknown>>(sql`
+    SELECT workspace_id AS "workspaceId", job_id AS "jobId", chunk_id AS "chunkId", field, attempt
+    FROM chunk_fields WHERE status IN ('requested', 'running') AND deadline_at < now()
+    ORDER BY deadline_at LIMIT ${limit}`);
+  return rows;
+}
+
+/** Locks the chunk, so that what may start next is decided by one transaction at a time. */
+export async function lockChunk(tx: Tx, chunkId: string): Promise<{ valuesVersion: number; seq: number }> {
+  const { rows } = await tx.execute<{ valuesVersion: number; seq: number }>(sql`
+    SELECT values_version AS "valuesVersion", seq FROM chunks WHERE id = ${chunkId} FOR UPDATE`);
+  if (!rows[0]) throw new Error(`There is no chunk ${chunkId} in this workspace.`);
+  return rows[0];
+}
+
+export async function countFieldResult(tx: Tx, chunkId: string): Promise<void> {
+  await tx.execute(sql`UPDATE chunks SET values_version = values_version + 1 WHERE id = ${chunkId}`);
+}
+
+/** What has been started on the chunk, by field. */
+export async function chunkWork(
+  tx: Tx,
+  chunkId: string,
+): Promise<Map<string, { status: ChunkFieldStatus; version: number }>> {
+  const { rows } = await tx.execute<{ field: string; status: ChunkFieldStatus; version: number }>(sql`
+    SELECT field, status, version FROM chunk_fields WHERE chunk_id = ${chunkId}`);
+  return new Map(rows.map(({ field, ...work }) => [field, work]));
+}
+
+/** Lets fields start on a chunk: new work, or (a stage) the next attempt of ended work. */
+export async function readyWork(
+  tx: Tx,
+  chunk: { workspaceId: string; jobId: string; chunkId: string; seq: number },
+  ready: readonly { id: string; version: number }[],
+): Promise<void> {
+  for (const { id, version } of ready) {
+    await tx.execute(sql`
+      INSERT INTO chunk_fields AS mine (chunk_id, field, workspace_id, job_id, seq, status, version)
+      VALUES (${chunk.chunkId}, ${id}, ${chunk.workspaceId}, ${chunk.jobId}, ${chunk.seq}, 'ready', ${version})
+      ON CONFLICT (chunk_id, field) DO UPDATE
+      SET status = 'ready', version = excluded.version, attempt = mine.attempt + 1, run_id = NULL, started_at = NULL, ended_at = NULL`);
+  }
+}
+
+/** Marks up to `limit` ready chunks of a job's field as requested, in the chunks' order, and returns them. */
+export async function requestReadyWork(
+  tx: Tx,
+  { jobId, field, limit, deadlineMs }: { jobId: string; field: string; limit: number; deadlineMs: number },
+): Promise<{ chunkId: string; attempt: number }[]> {
+  const { rows } = await tx.execute<{ chunkId: string; attempt: number }>(sql`
+    UPDATE chunk_fields SET status = 'requested', requested_at = now(), deadline_at = ${after(deadlineMs)}
+    WHERE field = ${field} AND chunk_id IN (
+      SELECT chunk_id FROM chunk_fields WHERE job_id = ${jobId} AND field = ${field} AND status = 'ready'
+      ORDER BY seq LIMIT ${limit} FOR UPDATE)
+    RETURNING chunk_id AS "chunkId", attempt`);
+  return rows;
+}

@@ -1,0 +1,75 @@
+import { sql } from "drizzle-orm";
+import type { Tx } from "#db/client.ts";
+
+/** Prospects in a chunk at most: ANAF's own limit for one request. */
+export const CHUNK_SIZE = 100;
+
+/**
+ * Cuts a job's imported prospects into chunks, in the file's order, ready for its first fields; sets the job to
+ * enriching, or to done when there is nothing to enrich. Does nothing when it was done before.
+ * @returns whether it did
+ */
+export async function planImportChunks(
+  tx: Tx,
+  job: { workspaceId: string; jobId: string; importId: string },
+  firstFields: readonly string[],
+): Promise<boolean> {
+  const { rowCount } = await tx.execute(sql`
+    UPDATE jobs SET status = 'enriching', started_at = coalesce(started_at, now())
+    WHERE id = ${job.jobId} AND status IN ('queued', 'importing')`);
+  if (rowCount === 0) return false;
+  await tx.execute(sql`
+    INSERT INTO chunks (workspace_id, job_id, seq, prospect_ids)
+    SELECT ${job.workspaceId}::uuid, ${job.jobId}::uuid, n, array_agg(id ORDER BY line_number)
+    FROM (
+      SELECT id, line_number, ((row_number() OVER (ORDER BY line_number) - 1) / ${CHUNK_SIZE})::int AS n
+      FROM prospects WHERE import_id = ${job.importId}) AS numbered
+    GROUP BY n`);
+  await tx.execute(sql`
+    INSERT INTO chunk_fields (chunk_id, field, workspace_id, job_id, seq, status)
+    SELECT id, field, workspace_id, job_id, seq, 'ready'
+    FROM chunks CROSS JOIN unnest(${sql.param([...firstFields])}::text[]) AS field WHERE job_id = ${job.jobId}`);
+  await tx.execute(sql`
+    UPDATE jobs SET
+      prospects_total = totals.prospects,
+      chunks_total = totals.chunks,
+      status = CASE WHEN totals.chunks = 0 THEN 'done' ELSE status END,
+      ended_at = CASE WHEN totals.chunks = 0 THEN now() END
+    FROM (SELECT count(*) AS chunks, coalesce(sum(cardinality(prospect_ids)), 0) AS prospects
+          FROM chunks WHERE job_id = ${job.jobId}) AS totals
+    WHERE id = ${job.jobId}`);
+  return true;
+}
+
+/** Counts anew how the chunk's prospects stand. Call it after any of them failed or was scored. */
+export async function countChunkOutcomes(tx: Tx, chunkId: string): Promise<void> {
+  await tx.execute(sql`
+    UPDATE chunks SET (enriched, failed, gold, silver, bronze, unqualified) = (
+      SELECT count(*) FILTER (WHERE status = 'enriched'), count(*) FILTER (WHERE status = 'failed'),
+             count(*) FILTER (WHERE status = 'enriched' AND tier = 'gold'),
+             count(*) FILTER (WHERE status = 'enriched' AND tier = 'silver'),
+             count(*) FILTER (WHERE status = 'enriched' AND tier = 'bronze'),
+             count(*) FILTER (WHERE status = 'enriched' AND tier = 'unqualified')
+      FROM prospects WHERE id = ANY(chunks.prospect_ids))
+    WHERE id = ${chunkId}`);
+}
+
+/** Ends a chunk that nothing is left to do on, and its job when it was the last. */
+export async function endChunk(tx: Tx, chunkId: string): Promise<void> {
+  await tx.execute(sql`
+    WITH ended AS (
+      UPDATE chunks SET status = 'done', ended_at = now() WHERE id = ${chunkId} AND status = 'open' RETURNING job_id)
+    UPDATE jobs SET
+      chunks_done = chunks_done + 1,
+      status = CASE WHEN chunks_done + 1 = chunks_total THEN 'done' ELSE status END,
+      ended_at = CASE WHEN chunks_done + 1 = chunks_total THEN now() END
+    FROM ended WHERE jobs.id = ended.job_id`);
+}
+
+/** A stage has failed for good: its prospects cannot be finished. */
+export async function failUnfinishedProspects(tx: Tx, chunkId: string, code: string): Promise<void> {
+  await tx.execute(sql`
+    UPDATE prospects SET status = 'failed', failure_code = ${code}, updated_at = now()
+    FROM chunks WHERE chunks.id = ${chunkId} AND prospects.id = ANY(chunks.prospect_ids)
+      AND prospects.status = 'imported'`);
+}

@@ -1,0 +1,117 @@
+import { sql } from "drizzle-orm";
+import type { Tx } from "#db/client.ts";
+import type { FieldCounts } from "./job-fields.ts";
+
+/** What a source may know of a prospect when it is asked. */
+export interface Target {
+  id: string;
+  cui: number;
+  name: string;
+  registrationNumber: string | null;
+  isNaturalPerson: boolean;
+  county: string | null;
+  locality: string | null;
+  website: string | null;
+}
+
+interface ChunkField {
+  chunkId: string;
+  jobId: string;
+  field: string;
+}
+
+/** Prospects of the chunk that still need the field: not failed, and no value that is fresh or this job's own. */
+export async function targetsOfField(tx: Tx, { chunkId, jobId, field }: ChunkField): Promise<Target[]> {
+  const { rows } = await tx.execute<Target & Record<string, unknown>>(sql`
+    SELECT p.id, p.cui, p.name, p.registration_number AS "registrationNumber",
+           p.is_natural_person AS "isNaturalPerson", p.county, p.locality, p.website
+    FROM chunks c
+    CROSS JOIN LATERAL unnest(c.prospect_ids) WITH ORDINALITY AS member (id, place)
+    JOIN prospects p ON p.id = member.id
+    WHERE c.id = ${chunkId} AND p.status <> 'failed' AND NOT EXISTS (
+      SELECT 1 FROM field_values v WHERE v.prospect_id = p.id AND v.field = ${field}
+        AND (v.job_id = ${jobId} OR (v.fresh_until > now() AND v.status <> 'failed')))
+    ORDER BY member.place`);
+  return rows;
+}
+
+/** One result to write. `found` has a value; the others have none. */
+export interface NewFieldValue {
+  prospectId: string;
+  status: "found" | "not_found" | "failed";
+  value: Record<string, unknown> | null;
+  source: string | null;
+  confidencePct: number | null;
+  costMicros: number;
+  snapshotId: string | null;
+  errorCode: string | null;
+  observedAt: Date;
+  freshUntil: Date;
+}
+
+/** Writes results of a field. A repeat of the same job replaces its own. */
+export async function writeFieldValues(
+  tx: Tx,
+  { workspaceId, jobId, field }: { workspaceId: string; jobId: string; field: string },
+  values: readonly NewFieldValue[],
+): Promise<void> {
+  if (values.length === 0) return;
+  await tx.execute(sql`
+    INSERT INTO field_values (workspace_id, prospect_id, job_id, field, status, value, source, confidence_pct,
+                              cost_micros, snapshot_id, error_code, observed_at, fresh_until)
+    SELECT ${workspaceId}::uuid, "prospectId", ${jobId}::uuid, ${field}, status, value, source, "confidencePct",
+           "costMicros", "snapshotId", "errorCode", "observedAt", "freshUntil"
+    FROM jsonb_to_recordset(${JSON.stringify(values)}::jsonb) AS v (
+      "prospectId" uuid, status text, value jsonb, source text, "confidencePct" smallint, "costMicros" bigint,
+      "snapshotId" uuid, "errorCode" text, "observedAt" timestamptz, "freshUntil" timestamptz)
+    ON CONFLICT (job_id, prospect_id, field) DO UPDATE SET
+      status = excluded.status, value = excluded.value, source = excluded.source,
+      confidence_pct = excluded.confidence_pct, cost_micros = excluded.cost_micros,
+      snapshot_id = excluded.snapshot_id, error_code = excluded.error_code,
+      observed_at = excluded.observed_at, fresh_until = excluded.fresh_until`);
+}
+
+/** Results of the job's field on the chunk. Whoever has none was skipped: failed before, or still fresh. */
+export async function countFieldValues(tx: Tx, { chunkId, jobId, field }: ChunkField): Promise<FieldCounts> {
+  const { rows } = await tx.execute<FieldCounts & Record<string, unknown>>(sql`
+    SELECT count(*) FILTER (WHERE v.status = 'found')::int AS found,
+           count(*) FILTER (WHERE v.status = 'not_found')::int AS "notFound",
+           count(*) FILTER (WHERE v.status = 'failed')::int AS failed,
+           (max(cardinality(c.prospect_ids)) - count(v.id))::int AS skipped
+    FROM chunks c
+    LEFT JOIN field_values v ON v.prospect_id = ANY(c.prospect_ids) AND v.job_id = ${jobId} AND v.field = ${field}
+    WHERE c.id = ${chunkId}`);
+  return rows[0] as FieldCounts;
+}
+
+/** The field has failed for good on this chunk: whoever still needs it gets a failed result. */
+export async function failMissingValues(
+  tx: Tx,
+  key: ChunkField & { workspaceId: string },
+  code: string,
+): Promise<void> {
+  const now = new Date();
+  const failed = (await targetsOfField(tx, key)).map(({ id }) => ({
+    prospectId: id,
+    status: "failed" as const,
+    value: null,
+    source: null,
+    confidencePct: null,
+    costMicros: 0,
+    snapshotId: null,
+    errorCode: code,
+    observedAt: now,
+    freshUntil: now,
+  }));
+  await writeFieldValues(tx, key, failed);
+}
+
+/** A required field failed: the prospects it failed for end here, the others go on. */
+export async function failProspectsByField(tx: Tx, { chunkId, jobId, field }: ChunkField): Promise<void> {
+  await tx.execute(sql`
+    UPDATE prospects p SET status = 'failed', failure_code = ${field} || '_' || coalesce(v.error_code, 'failed'),
+                           updated_at = now()
+    FROM chunks c, field_values v
+    WHERE c.id = ${chunkId} AND p.id = ANY(c.prospect_ids) AND p.status = 'imported'
+      AND v.prospect_id = p.id AND v.job_id = ${jobId} AND v.field = ${field} AND v.status = 'failed'`);
+}

@@ -1,0 +1,47 @@
+import { sql } from "drizzle-orm";
+import type { Tx } from "#db/client.ts";
+
+export interface DueEvent {
+  id: string;
+  name: string;
+  data: Record<string, unknown>;
+  /** This sending included. */
+  sends: number;
+}
+
+const MAX_RESEND_MS = 600_000;
+
+/**
+ * Takes events that are due, oldest first, and sets when each is due again if no run takes it up: `resendMs`,
+ * doubled at each sending, ten minutes at most. Replicas share the rows (SKIP LOCKED).
+ */
+export async function claimDueEvents(
+  tx: Tx,
+  { limit, resendMs }: { limit: number; resendMs: number },
+): Promise<DueEvent[]> {
+  const { rows } = await tx.execute<DueEvent & Record<string, unknown>>(sql`
+    UPDATE outbox SET
+      sends = sends + 1,
+      sent_at = now(),
+      next_send_at = now() + least(${resendMs} * power(2, least(sends, 20)), ${MAX_RESEND_MS}) * interval '1 millisecond'
+    WHERE id IN (
+      SELECT id FROM outbox WHERE consumed_at IS NULL AND next_send_at <= now()
+      ORDER BY next_send_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+    RETURNING id, name, data, sends`);
+  return rows;
+}
+
+/** Sets the next sending of events whose sending failed; that sending does not count. */
+export async function deferEvents(tx: Tx, ids: string[], ms: number): Promise<void> {
+  await tx.execute(sql`
+    UPDATE outbox SET sends = greatest(sends - 1, 0), next_send_at = now() + ${ms} * interval '1 millisecond'
+    WHERE id = ANY(${sql.param(ids)}::uuid[]) AND consumed_at IS NULL`);
+}
+
+/** Removes events consumed long ago, a batch at a time, and returns how many. */
+export async function deleteConsumedEvents(tx: Tx, olderThanMs: number): Promise<number> {
+  const { rowCount } = await tx.execute(sql`
+    DELETE FROM outbox WHERE id IN (
+      SELECT id FROM outbox WHERE consumed_at < now() - ${olderThanMs} * interval '1 millisecond' LIMIT 10000)`);
+  return rowCount ?? 0;
+}

@@ -1,0 +1,52 @@
+/**
+ * `import/file.uploaded` in -> rows become prospects, prospects become chunks, the first fields are requested.
+ * A repeat is harmless: the loader goes on where the last commit was, and chunks are planned once.
+ */
+import type { InngestFunction } from "inngest";
+import { inWorkspace } from "#db/client.ts";
+import { planImportChunks } from "#db/queries/chunks.ts";
+import type { ImportKey } from "#db/queries/import-runs.ts";
+import type { Deps } from "#src/deps.ts";
+import { fileUploaded } from "#src/events/imports.ts";
+import { firstFields, type RunnablePlan, startChunks } from "#src/platform/chunk-work.ts";
+import { afterImportFailure, begin, keepAlive } from "#src/platform/import-work.ts";
+import { loadImport } from "#src/platform/registry-import/load.ts";
+import type { Failure } from "../failure.ts";
+
+export const importRegistry = (deps: Deps, plan: RunnablePlan): InngestFunction.Any =>
+  deps.inngest.createFunction(
+    {
+      id: "import-registry",
+      triggers: [fileUploaded],
+      // A load keeps one core and Postgres busy: more at once are not faster.
+      concurrency: 1,
+      retries: 4,
+      onFailure: async ({ event, error, step }: Failure<Omit<ImportKey, "runId">>) => {
+        const key = event.data.event.data;
+        const lasting = error.name === "NonRetriableError";
+        await step.run("request-again-or-fail", () =>
+          afterImportFailure(deps, key, { message: error.message, lasting }),
+        );
+      },
+    },
+    async ({ event, step, runId }) => {
+      const key: ImportKey = { ...event.data, runId };
+      const mine = await step.run("begin", () => begin(deps, key, event.id));
+      if (!mine) return { status: "superseded" };
+
+      const counts = await step.run("load", async () => {
+        await keepAlive(deps, key);
+        return loadImport(deps.db, key, { onProgress: () => keepAlive(deps, key) });
+      });
+      await step.run("plan-chunks", () => planChunks(deps, plan, key));
+      return { status: "done", ...counts };
+    },
+  );
+
+/** Cuts what was imported into chunks and requests their first fields, once. */
+function planChunks(deps: Deps, plan: RunnablePlan, key: ImportKey): Promise<void> {
+  const first = firstFields(plan).map(({ id }) => id);
+  return inWorkspace(deps.db, key.workspaceId, async (tx) => {
+    if (await planImportChunks(tx, key, first)) await startChunks(tx, deps, plan, key);
+  });
+}

@@ -1,0 +1,66 @@
+/** Reads the plan's lines and the files they name into what the app can run. Wrong lines are refused at start. */
+import type { RunnablePlan } from "#src/platform/chunk-work.ts";
+import type { ChunkFunction } from "./define-chunk-function.ts";
+import type { Field } from "./define-field.ts";
+import type { Stage } from "./define-stage.ts";
+import type { PlanLine } from "./plan.ts";
+
+export interface LoadedPlan extends RunnablePlan {
+  functions: readonly ChunkFunction[];
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+/**
+ * Loads each field and stage from its file.
+ * @param load imports the module of an id (tests hand in their own)
+ * @throws Error that names the line and what is wrong with it
+ */
+export async function loadPlan(
+  lines: Record<string, PlanLine>,
+  stages: readonly string[],
+  load: (id: string) => Promise<object>,
+): Promise<LoadedPlan> {
+  const fieldIds = Object.keys(lines);
+  const functions = await Promise.all(
+    [...fieldIds, ...stages].map(async (id) => {
+      const wanted = fieldIds.includes(id) ? "field" : "stage";
+      const exported = Object.values(await load(id)) as (Field | Stage)[];
+      const found = exported.find((item) => item?.kind === wanted && item.id === id);
+      if (!found)
+        throw new Error(`The plan names "${id}", but fields/${id}.ts exports no ${wanted} of that id.`);
+      return found;
+    }),
+  );
+  for (const [id, line] of Object.entries(lines)) {
+    for (const need of line.needs ?? []) {
+      if (!fieldIds.includes(need))
+        throw new Error(`The plan's "${id}" needs "${need}", which is no field of it.`);
+      if (reaches(lines, need, id)) throw new Error(`The plan's "${id}" and "${need}" need each other.`);
+    }
+  }
+  return {
+    functions,
+    fields: fieldIds.map((id) => ({
+      id,
+      required: lines[id]?.required ?? false,
+      needs: lines[id]?.needs ?? [],
+    })),
+    stages,
+    // Enough to keep the provider busy while the next chunks travel, few enough to wait in Postgres.
+    maxOutstanding: new Map(functions.map(({ id, concurrency }) => [id, concurrency * 2])),
+    freshMs: new Map(Object.entries(lines).map(([id, line]) => [id, line.freshForDays * DAY_MS])),
+  };
+}
+
+function reaches(
+  lines: Record<string, PlanLine>,
+  from: string,
+  to: string,
+  seen = new Set<string>(),
+): boolean {
+  if (from === to) return true;
+  if (seen.has(from)) return false;
+  seen.add(from);
+  return (lines[from]?.needs ?? []).some((need) => reaches(lines, need, to, seen));
+}

@@ -1,0 +1,22 @@
+/** Every Inngest function that the app serves. */
+import type { InngestFunction } from "inngest";
+import type { Deps } from "#src/deps.ts";
+import { createChunkFunction } from "./enrichment/define-chunk-function.ts";
+import { importRegistry } from "./enrichment/import-registry.ts";
+import { type LoadedPlan, loadPlan } from "./enrichment/load-plan.ts";
+import { fields, stages } from "./enrichment/plan.ts";
+
+/** The plan of this release, with its functions loaded. */
+export const enrichmentPlan: LoadedPlan = await loadPlan(
+  fields,
+  stages,
+  (id) => import(`./enrichment/fields/${id}.ts`),
+);
+
+/** All functions, bound to their dependencies. */
+export function createFunctions(deps: Deps, plan: LoadedPlan = enrichmentPlan): InngestFunction.Any[] {
+  return [
+    importRegistry(deps, plan),
+    ...plan.functions.map((definition) => createChunkFunction(deps, plan, definition)),
+  ];
+}

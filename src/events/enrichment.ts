@@ -1,0 +1,20 @@
+import { eventType } from "inngest";
+import { z } from "zod";
+
+export const FieldRequested = z.object({
+  workspaceId: z.uuid(),
+  jobId: z.uuid(),
+  chunkId: z.uuid(),
+  /** Id of a field or stage of the plan. */
+  field: z.string().min(1),
+  /** The fence: see chunk_fields.attempt. */
+  attempt: z.int().positive(),
+});
+
+export type FieldRequest = z.infer<typeof FieldRequested>;
+
+/** Command. A field (or stage) may work on a chunk now. */
+export const fieldRequested = eventType("enrichment/field.requested", {
+  schema: FieldRequested,
+  version: "1",
+});

@@ -1,0 +1,49 @@
+/** The HTTP surface: functions for the engine, the API, health. Server-independent: tests call `app.request()`. */
+import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import type { InngestFunction } from "inngest";
+import { serve } from "inngest/hono";
+import type { Deps } from "#src/deps.ts";
+import { type AppEnv, fail } from "./envelope.ts";
+import { errorHandler } from "./errors.ts";
+import { requestLog, requireApiKey } from "./middleware/request.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { importRoutes } from "./routes/imports.ts";
+import { jobRoutes } from "./routes/jobs.ts";
+import { prospectRoutes } from "./routes/prospects.ts";
+
+export const INNGEST_PATH = "/api/inngest";
+
+export interface AppParts {
+  functions: readonly InngestFunction.Any[];
+  /** Ids of the plan's fields. */
+  fieldIds: readonly string[];
+  isSynced: () => boolean;
+}
+
+export function createApp(deps: Deps, { functions, fieldIds, isSynced }: AppParts) {
+  const { config, logger } = deps;
+  const app = new Hono<AppEnv>();
+  app.onError(errorHandler(logger));
+  app.notFound((c) =>
+    fail(c, 404, { code: "not_found", message: `There is nothing at ${c.req.method} ${c.req.path}.` }),
+  );
+  app.use(requestLog(logger));
+
+  // The engine signs its calls; the SDK verifies them.
+  const inngest = serve({
+    client: deps.inngest,
+    functions: [...functions],
+    serveOrigin: config.appUrl,
+    servePath: INNGEST_PATH,
+  });
+  app.on(["GET", "POST", "PUT"], INNGEST_PATH, (c) => inngest(c));
+
+  app.route("/", healthRoutes(deps, isSynced));
+
+  app.use("/api/v1/*", secureHeaders(), requireApiKey(config.API_KEY));
+  app.route("/api/v1", importRoutes(deps));
+  app.route("/api/v1", jobRoutes(deps, fieldIds));
+  app.route("/api/v1", prospectRoutes(deps));
+  return app;
+}

@@ -1,0 +1,31 @@
+/** The one shape of every answer: `{ success, data, error, meta }`. */
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+
+export interface ApiError {
+  /** Stable, snake_case. */
+  code: string;
+  message: string;
+  /** The input that is meant, where one is. */
+  field?: string;
+}
+
+/** What requests carry from the middleware to the routes. */
+export interface AppEnv {
+  Variables: { requestId: string; workspaceId: string };
+}
+
+/** Answers with data. `meta` adds to the request id, such as a cursor. */
+export function ok(
+  c: Context<AppEnv>,
+  data: unknown,
+  options: { status?: ContentfulStatusCode; meta?: object } = {},
+) {
+  const meta = { requestId: c.get("requestId"), ...options.meta };
+  return c.json({ success: true, data, error: null, meta }, options.status ?? 200);
+}
+
+/** Answers with an error. */
+export function fail(c: Context<AppEnv>, status: ContentfulStatusCode, error: ApiError) {
+  return c.json({ success: false, data: null, error, meta: { requestId: c.get("requestId") } }, status);
+}

@@ -1,0 +1,51 @@
+/** From errors to answers: which code has which status, and nothing of our insides. */
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { z } from "zod";
+import {
+  AppError,
+  ConflictError,
+  InvalidInputError,
+  NotFoundError,
+  UnauthorizedError,
+} from "#src/domain/errors.ts";
+import type { Logger } from "#src/platform/logger.ts";
+import { type AppEnv, fail } from "./envelope.ts";
+
+function statusOf(error: AppError): ContentfulStatusCode {
+  if (error instanceof InvalidInputError) return 422;
+  if (error instanceof NotFoundError) return 404;
+  if (error instanceof ConflictError) return 409;
+  if (error instanceof UnauthorizedError) return 401;
+  return 500;
+}
+
+/** The app's error handler. What we did not foresee is logged, and answered without its message. */
+export function errorHandler(logger: Logger) {
+  return (error: Error, c: Context<AppEnv>) => {
+    if (error instanceof AppError && statusOf(error) < 500) {
+      const { code, message, field } = error;
+      return fail(c, statusOf(error), { code, message, ...(field ? { field } : {}) });
+    }
+    if (error instanceof z.ZodError) {
+      const [issue] = error.issues;
+      const field = issue?.path.join(".") || undefined;
+      const message = issue
+        ? `${field ?? "The request"}: ${issue.message}`
+        : "The request does not fit its schema.";
+      return fail(c, 422, { code: "invalid_request", message, ...(field ? { field } : {}) });
+    }
+    if (error instanceof HTTPException) {
+      return fail(c, error.status as ContentfulStatusCode, {
+        code: "http_error",
+        message: error.message || "Refused.",
+      });
+    }
+    logger.error({ err: error, requestId: c.get("requestId"), path: c.req.path }, "request failed");
+    return fail(c, 500, {
+      code: "internal_error",
+      message: "Something went wrong on our side; the request id tells where.",
+    });
+  };
+}

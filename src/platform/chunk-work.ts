@@ -1,0 +1,202 @@
+/**
+ * Drives the chain: whenever work on a chunk ends, the transaction that records it also decides what may start
+ * next and writes the events for it into the outbox. No run waits for another; a window per job and field keeps
+ * the rest of a large job waiting in Postgres, not in the engine.
+ */
+import { type Db, inSystem, inWorkspace, type Tx } from "#db/client.ts";
+import {
+  beginWork,
+  chunkWork,
+  countFieldResult,
+  endWork,
+  keepWork,
+  lockChunk,
+  overdueWork,
+  readyWork,
+  requestReadyWork,
+  restartWork,
+  seizeWork,
+  type WorkEnd,
+  type WorkKey,
+} from "#db/queries/chunk-work.ts";
+import { countChunkOutcomes, endChunk, failUnfinishedProspects } from "#db/queries/chunks.ts";
+import { countFieldValues, failMissingValues, failProspectsByField } from "#db/queries/field-values.ts";
+import { ensureJobFields, type FieldCounts, noCounts, updateJobField } from "#db/queries/job-fields.ts";
+import { nextWork, type PlanShape } from "#src/domain/enrichment/next-work.ts";
+import { SupersededError } from "#src/domain/errors.ts";
+import { type FieldRequest, fieldRequested } from "#src/events/enrichment.ts";
+import type { Logger } from "./logger.ts";
+import { addToOutbox, markConsumed } from "./outbox.ts";
+
+/** The plan with what it takes to run it. */
+export interface RunnablePlan extends PlanShape {
+  /** How many chunks of one job a field (or stage) may have requested and not ended, by id. */
+  maxOutstanding: ReadonlyMap<string, number>;
+  /** How long a field's value stays fresh, in milliseconds, by id. */
+  freshMs: ReadonlyMap<string, number>;
+}
+
+export interface ChunkWorkDeps {
+  db: Db;
+  logger: Logger;
+  config: { FIELD_DEADLINE_MS: number; FIELD_RETRY_MS: number };
+}
+
+/** After so many runs that failed, or were never heard of again, the work has failed for good. */
+const MAX_ATTEMPTS = 4;
+
+/** Requested work may wait long in the engine's queue before it is taken for lost. */
+const requestDeadlineMs = (deps: ChunkWorkDeps) => deps.config.FIELD_DEADLINE_MS * 6;
+
+const superseded = (key: WorkKey) => new SupersededError(`${key.field} on chunk ${key.chunkId}`);
+
+/** First step of a run: marks its event consumed and takes the work up. False: another attempt has it. */
+export function begin(deps: ChunkWorkDeps, key: WorkKey, eventId: string | undefined): Promise<boolean> {
+  return inWorkspace(deps.db, key.workspaceId, async (tx) => {
+    await markConsumed(tx, eventId);
+    return beginWork(tx, key, deps.config.FIELD_DEADLINE_MS);
+  });
+}
+
+/**
+ * Runs `work` in a transaction of the run that has the work, and starts its deadline anew.
+ * @throws SupersededError when the work is no longer this run's
+ */
+export function whileMine<T>(deps: ChunkWorkDeps, key: WorkKey, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return inWorkspace(deps.db, key.workspaceId, async (tx) => {
+    if (!(await keepWork(tx, key, deps.config.FIELD_DEADLINE_MS))) throw superseded(key);
+    return work(tx);
+  });
+}
+
+/**
+ * Last step of a run: records that the work has ended and lets what follows start. Safe to repeat.
+ * @throws SupersededError when the work is no longer this run's
+ */
+export function finish(deps: ChunkWorkDeps, plan: RunnablePlan, key: WorkKey): Promise<void> {
+  return inWorkspace(deps.db, key.workspaceId, (tx) => end(tx, deps, plan, key, { status: "done" }));
+}
+
+/**
+ * After a run has failed: the work is requested again later, with the next attempt, unless the failure is a
+ * lasting one or was the last allowed; then what is missing fails and the chain goes on.
+ */
+export async function afterFailure(
+  deps: ChunkWorkDeps,
+  plan: RunnablePlan,
+  request: FieldRequest,
+  failure: { code: string; message: string; lasting: boolean },
+): Promise<void> {
+  const last = failure.lasting || request.attempt >= MAX_ATTEMPTS;
+  await inWorkspace(deps.db, request.workspaceId, async (tx) => {
+    if (!last) {
+      const delayMs = deps.config.FIELD_RETRY_MS * 2 ** (request.attempt - 1);
+      await requestAgain(tx, deps, request, delayMs);
+      return;
+    }
+    const key = { ...request, runId: `failed:${request.attempt}` };
+    if (!(await seizeWork(tx, key))) return;
+    await end(tx, deps, plan, key, { status: "failed", code: failure.code, message: failure.message });
+  });
+}
+
+/** Starts overdue work again, with a new attempt. Returns how many there were. Call it every few seconds. */
+export async function sweepOverdueWork(deps: ChunkWorkDeps, plan: RunnablePlan): Promise<number> {
+  const overdue = await inSystem(deps.db, (tx) => overdueWork(tx, 100));
+  for (const work of overdue) {
+    deps.logger.warn(work, "work did not end by its deadline, starting it again");
+    if (work.attempt >= MAX_ATTEMPTS) {
+      const failure = { code: "deadline_passed", message: "It never ended by its deadline.", lasting: true };
+      await afterFailure(deps, plan, work, failure);
+    } else {
+      await inWorkspace(deps.db, work.workspaceId, (tx) => requestAgain(tx, deps, work, 0));
+    }
+  }
+  return overdue.length;
+}
+
+/** Lets the first fields start on chunks that were just made, as far as the window allows. */
+export async function startChunks(
+  tx: Tx,
+  deps: ChunkWorkDeps,
+  plan: RunnablePlan,
+  job: { workspaceId: string; jobId: string },
+): Promise<void> {
+  for (const { id } of firstFields(plan)) await requestMore(tx, deps, plan, job, id, { outstanding: 0 });
+}
+
+/** The fields that a fresh chunk starts with. */
+export const firstFields = (plan: RunnablePlan) => nextWork(plan, new Map(), 0).ready;
+
+async function end(
+  tx: Tx,
+  deps: ChunkWorkDeps,
+  plan: RunnablePlan,
+  key: WorkKey,
+  how: WorkEnd,
+): Promise<void> {
+  const { seq, valuesVersion } = await lockChunk(tx, key.chunkId);
+  const outcome = await endWork(tx, key, how);
+  if (outcome === "already") return;
+  if (outcome === "superseded") throw superseded(key);
+
+  const field = plan.fields.find((planned) => planned.id === key.field);
+  const counts = field ? await settleField(tx, key, field.required, how) : noCounts;
+  if (!field && how.status === "failed")
+    await failUnfinishedProspects(tx, key.chunkId, `${key.field}_failed`);
+  await countChunkOutcomes(tx, key.chunkId);
+
+  const next = nextWork(plan, await chunkWork(tx, key.chunkId), field ? valuesVersion + 1 : valuesVersion);
+  await readyWork(tx, { ...key, seq }, next.ready);
+  // In the order of names: transactions that touch several of a job's fields must not lock them crosswise.
+  const touched = [...new Set([key.field, ...next.ready.map(({ id }) => id)])].sort();
+  for (const id of touched) {
+    await requestMore(
+      tx,
+      deps,
+      plan,
+      key,
+      id,
+      id === key.field ? { outstanding: -1, counts } : { outstanding: 0 },
+    );
+  }
+  if (next.ended) await endChunk(tx, key.chunkId);
+}
+
+async function settleField(tx: Tx, key: WorkKey, required: boolean, how: WorkEnd): Promise<FieldCounts> {
+  if (how.status === "failed") await failMissingValues(tx, key, how.code);
+  await countFieldResult(tx, key.chunkId);
+  const counts = await countFieldValues(tx, key);
+  if (required && counts.failed > 0) await failProspectsByField(tx, key);
+  return counts;
+}
+
+async function requestMore(
+  tx: Tx,
+  deps: ChunkWorkDeps,
+  plan: RunnablePlan,
+  job: { workspaceId: string; jobId: string },
+  field: string,
+  change: { outstanding: number; counts?: FieldCounts },
+): Promise<void> {
+  await ensureJobFields(tx, job, [{ id: field, maxOutstanding: plan.maxOutstanding.get(field) ?? 1 }]);
+  const { free } = await updateJobField(tx, job.jobId, field, change);
+  if (free <= 0) return;
+  const deadlineMs = requestDeadlineMs(deps);
+  const requested = await requestReadyWork(tx, { jobId: job.jobId, field, limit: free, deadlineMs });
+  if (requested.length === 0) return;
+  await updateJobField(tx, job.jobId, field, { outstanding: requested.length });
+  await addToOutbox(
+    tx,
+    requested.map(({ chunkId, attempt }) =>
+      fieldRequested.create({ workspaceId: job.workspaceId, jobId: job.jobId, chunkId, field, attempt }),
+    ),
+  );
+}
+
+async function requestAgain(tx: Tx, deps: ChunkWorkDeps, work: FieldRequest, delayMs: number): Promise<void> {
+  if (!(await restartWork(tx, work, requestDeadlineMs(deps)))) return;
+  const { workspaceId, jobId, chunkId, field, attempt } = work;
+  const again = fieldRequested.create({ workspaceId, jobId, chunkId, field, attempt: attempt + 1 });
+  await addToOutbox(tx, [again], { sendAfterMs: delayMs });
+}
