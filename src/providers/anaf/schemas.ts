@@ -132,7 +132,9 @@ const blankToNull = (value: unknown) =>
 
 const text = z
   .preprocess(blankToNull, z.union([z.string().max(10_000), z.number()]).nullable())
-  .transform((value) => (value === null ? null : maskPersonalNumbers(cleanText(String(value))) || null));
+  .transform((value) =>
+    value === null ? null : maskPersonalNumbers(cleanText(String(value).toWellFormed())) || null,
+  );
 
 // Unlike the rest, a registration number may be 13 digits behind a letter without being somebody's.
 const registrationNumber = z
