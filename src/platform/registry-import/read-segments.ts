@@ -1,0 +1,210 @@
+/** Reads a registry file part by part, in constant memory, from any byte on. */
+import { isUtf8 } from "node:buffer";
+import { type FileHandle, open } from "node:fs/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { fieldOf, MAX_LINE, type RowReading, readRegistryRow } from "#src/domain/registry/registry-row.ts";
+import { hasControlCharacters } from "#src/domain/registry/text.ts";
+import { readCsvRecord } from "./csv-records.ts";
+import type { FileHeader } from "./file-header.ts";
+import { type Segment, SegmentBuilder } from "./segment.ts";
+
+export interface SegmentSource {
+  path: string;
+  header: FileHeader;
+  reading: RowReading;
+  /** Byte and line to start at; lines before it are done. */
+  offset: number;
+  line: number;
+  /** Rows of a segment at most. */
+  segmentRows: number;
+}
+
+/** Bytes of a segment at most: a registry row takes some 170. Well above a line's limit. */
+const BLOCK_BYTES = 4 * 1024 * 1024;
+/** Parsing gives way to everything else that this process does after this long. */
+const SLICE_MS = 5;
+const ROWS_BETWEEN_LOOKS = 128;
+
+/** Every segment of the file, in order. Empty lines are nobody's row; everything else is counted. */
+export async function* readSegments(source: SegmentSource): AsyncGenerator<Segment> {
+  const file = await open(source.path);
+  try {
+    const { size } = await file.stat();
+    const block = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, Math.max(size, 1)));
+    let { offset, line } = source;
+    while (offset < size) {
+      const length = await readFully(file, block, offset, size);
+      const bytes = block.subarray(0, length);
+      const atEnd = offset + length >= size;
+      const builder = new SegmentBuilder();
+      const done =
+        bytes.lastIndexOf(10) < 0 && !atEnd
+          ? await skipLongLine(file, block, { offset, line, size }, builder)
+          : source.header.format === "onrc"
+            ? await readOnrc(bytes, line, atEnd, source, builder)
+            : await readCsv(bytes, line, atEnd, source, builder);
+      const segment = builder.build({ nextOffset: offset + done.bytes, nextLine: line + done.lines });
+      offset = segment.nextOffset;
+      line = segment.nextLine;
+      yield segment;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+interface Done {
+  bytes: number;
+  lines: number;
+}
+
+// The registry's own format: a line is a row, whatever it holds.
+async function readOnrc(
+  bytes: Buffer,
+  firstLine: number,
+  atEnd: boolean,
+  { reading, header, segmentRows }: SegmentSource,
+  builder: SegmentBuilder,
+): Promise<Done> {
+  const length = atEnd ? bytes.length : bytes.lastIndexOf(10) + 1;
+  const whole = bytes.subarray(0, length);
+  // Broken bytes are rare: the block is decoded at once, and line by line only where it holds some.
+  const text = isUtf8(whole) ? whole.toString("utf8") : null;
+  const end = text === null ? length : text.length;
+  const pause = pauses();
+  let position = 0;
+  let lines = 0;
+  for (; position < end && builder.rows < segmentRows; lines++) {
+    if (lines % ROWS_BETWEEN_LOOKS === 0) await pause();
+    let lineEnd = text === null ? whole.indexOf(10, position) : text.indexOf("\n", position);
+    if (lineEnd < 0) lineEnd = end;
+    const start = position;
+    position = lineEnd + 1;
+    const number = firstLine + lines + 1;
+    if (lineEnd - start > MAX_LINE) {
+      builder.reject(number, { reason: "too_long", field: null });
+      continue;
+    }
+    let line: string;
+    if (text !== null) line = text.slice(start, lineEnd);
+    else {
+      const raw = whole.subarray(start, lineEnd);
+      if (!isUtf8(raw)) {
+        builder.reject(number, { reason: "invalid_encoding", field: brokenField(raw, header) });
+        continue;
+      }
+      line = raw.toString("utf8");
+    }
+    if (line.endsWith("\r")) line = line.slice(0, -1);
+    if (line === "") continue;
+    const result = readRegistryRow(line.split(header.delimiter), hasControlCharacters(line), reading);
+    if (result.ok) builder.add(number, result.row);
+    else builder.reject(number, result);
+  }
+  const consumed = Math.min(position, end);
+  const bytesDone =
+    text === null || consumed === end ? (consumed === end ? length : consumed) : byteLength(text, consumed);
+  return { bytes: bytesDone, lines };
+}
+
+// Quoted cells may hold line ends, so a record ends where the quoting says, and byte positions must be exact:
+// the block is read as latin1, one character a byte, and each record decoded for itself.
+async function readCsv(
+  bytes: Buffer,
+  firstLine: number,
+  atEnd: boolean,
+  { reading, header, segmentRows }: SegmentSource,
+  builder: SegmentBuilder,
+): Promise<Done> {
+  const text = bytes.toString("latin1");
+  const pause = pauses();
+  let position = 0;
+  let lines = 0;
+  for (let turn = 0; position < text.length && builder.rows < segmentRows; turn++) {
+    if (turn % ROWS_BETWEEN_LOOKS === 0) await pause();
+    const record = readCsvRecord(text, position, header.delimiter, atEnd);
+    if (record.status === "incomplete") break;
+    const number = firstLine + lines + 1;
+    if (record.status === "broken") builder.reject(number, { reason: "broken_quoting", field: null });
+    else if (record.status === "too_long") builder.reject(number, { reason: "too_long", field: null });
+    else if (!(record.cells.length === 1 && record.cells[0] === "")) addRecord(record.cells, number);
+    position = record.next;
+    lines += record.lines;
+  }
+  return { bytes: position, lines };
+
+  function addRecord(cells: string[], number: number): void {
+    let damaged = false;
+    for (let index = 0; index < cells.length; index++) {
+      const cell = decodeCell(cells[index] as string);
+      if (cell === null) {
+        builder.reject(number, { reason: "invalid_encoding", field: fieldOf(reading.columns, index) });
+        return;
+      }
+      damaged ||= hasControlCharacters(cell);
+      cells[index] = cell;
+    }
+    const result = readRegistryRow(cells, damaged, reading);
+    if (result.ok) builder.add(number, result.row);
+    else builder.reject(number, result);
+  }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII
+const NOT_ASCII = /[^\x00-\x7f]/;
+
+function decodeCell(latin1: string): string | null {
+  let cell = latin1;
+  if (NOT_ASCII.test(latin1)) {
+    const bytes = Buffer.from(latin1, "latin1");
+    if (!isUtf8(bytes)) return null;
+    cell = bytes.toString("utf8");
+  }
+  return cell.includes("\n") ? cell.replace(/[\r\n]+/g, " ") : cell;
+}
+
+// A line that fills a whole block: its end is looked for, and nothing of it kept.
+async function skipLongLine(
+  file: FileHandle,
+  block: Buffer,
+  { offset, line, size }: { offset: number; line: number; size: number },
+  builder: SegmentBuilder,
+): Promise<Done> {
+  builder.reject(line + 1, { reason: "too_long", field: null });
+  let position = offset;
+  while (position < size) {
+    const length = await readFully(file, block, position, size);
+    const end = block.subarray(0, length).indexOf(10);
+    if (end >= 0) return { bytes: position + end + 1 - offset, lines: 1 };
+    position += length;
+  }
+  return { bytes: size - offset, lines: 1 };
+}
+
+function brokenField(line: Buffer, { delimiter, columns }: FileHeader): string | null {
+  const cells = line.toString("latin1").split(delimiter);
+  const index = cells.findIndex((cell) => !isUtf8(Buffer.from(cell, "latin1")));
+  return fieldOf(columns, index);
+}
+
+async function readFully(file: FileHandle, block: Buffer, offset: number, size: number): Promise<number> {
+  let length = 0;
+  while (length < block.length && offset + length < size) {
+    const { bytesRead } = await file.read(block, length, block.length - length, offset + length);
+    if (bytesRead === 0) throw new Error("The file became shorter while it was read.");
+    length += bytesRead;
+  }
+  return length;
+}
+
+const byteLength = (text: string, end: number): number => Buffer.byteLength(text.slice(0, end));
+
+function pauses(): () => Promise<void> | undefined {
+  let since = performance.now();
+  return () => {
+    if (performance.now() - since < SLICE_MS) return undefined;
+    return nextTurn().then(() => {
+      since = performance.now();
+    });
+  };
+}
