@@ -1,14 +1,18 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { StackError } from "./errors.ts";
 import { type Identity, identify, isRunning } from "./identity.ts";
+import { pollUntil } from "./wait.ts";
 
 /** Thrown when another living stack holds the data folder. */
 export class AlreadyRunningError extends StackError {
   override name = "AlreadyRunningError";
 }
 
+/** A holder that was killed a moment ago may still be there for the kernel to bury. */
+const graceMs = 1_000;
+
 /** Takes the data folder for this process; the returned function gives it back. */
-export function acquireLock(file: string, dataDir: string): () => void {
+export async function acquireLock(file: string, dataDir: string): Promise<() => void> {
   const mine = identify(process.pid);
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, JSON.stringify(mine));
@@ -16,7 +20,8 @@ export function acquireLock(file: string, dataDir: string): () => void {
     for (let attempt = 0; attempt < 50; attempt++) {
       if (tryLink(draft, file)) return () => rmSync(file, { force: true });
       const holder = read(file);
-      if (holder !== null && isRunning(holder)) {
+      const isHeld = () => holder !== null && isRunning(holder);
+      if (holder !== null && !(await pollUntil(() => !isHeld(), { deadlineMs: graceMs }))) {
         throw new AlreadyRunningError(
           `A stack already runs on ${dataDir} (pid ${holder.pid}): stop that one, or use another data folder.`,
         );

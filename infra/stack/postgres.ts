@@ -76,7 +76,11 @@ export async function startPostgres(options: {
 
 /** Does the server behind this URL take queries now? */
 export async function postgresAnswers(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 });
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: 3_000,
+    query_timeout: 3_000,
+  });
   client.on("error", () => {}); // The server may go away between the answer and the goodbye.
   try {
     await client.connect();

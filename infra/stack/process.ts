@@ -109,7 +109,8 @@ export async function awaitReady(
   deadlineMs: number,
   said?: () => string,
 ): Promise<void> {
-  const ok = await pollUntil(async () => part.exit !== null || (await ready()), { deadlineMs });
+  const died = part.exited.then(() => true);
+  const ok = await pollUntil(() => Promise.race([ready(), died]), { deadlineMs });
   if (part.exit !== null)
     throw new StackError(`${part.name} ${describeExit(part.exit)} while starting.${quote(part)}`);
   if (ok) return;

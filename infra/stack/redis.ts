@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { StackError } from "./errors.ts";
 import { awaitReady, type Launch, type PartProcess } from "./process.ts";
@@ -43,13 +44,14 @@ export async function redisAnswers(url: string): Promise<boolean> {
     lazyConnect: true,
     retryStrategy: () => null,
     connectTimeout: 3_000,
+    commandTimeout: 3_000,
     maxRetriesPerRequest: 0,
     enableReadyCheck: false,
   });
   redis.on("error", () => {});
   try {
-    await redis.connect();
-    return (await redis.ping()) === "PONG";
+    // Something else that listens there may take the connection and never say a word.
+    return (await Promise.race([redis.connect().then(() => redis.ping()), sleep(3_000, "")])) === "PONG";
   } catch {
     return false;
   } finally {

@@ -8,7 +8,7 @@ import { type Started, startParts } from "./start-parts.ts";
 import { type Died, type StackPart, Supervisor } from "./supervisor.ts";
 
 export type Stack = Started & {
-  /** All parts as they are now, in the order in which they were started. */
+  /** All parts as they are now, those that others need first. */
   readonly parts: StackPart[];
   /** The part of that name; throws when the stack has none. */
   part: (name: string) => StackPart;
@@ -26,7 +26,7 @@ export type Stack = Started & {
 export async function startStack(options: StackOptions): Promise<Stack> {
   const dataDir = resolve(options.dataDir);
   openDataDir(dataDir);
-  const unlock = acquireLock(join(dataDir, "stack.lock"), dataDir);
+  const unlock = await acquireLock(join(dataDir, "stack.lock"), dataDir);
   const supervisor = new Supervisor({ dataDir, onLine: options.onLine });
   const stop = async () => {
     await supervisor.stop();

@@ -21,6 +21,9 @@ export type StartPart = () => Promise<{ process: PartProcess; url: string }>;
 
 type Held = { name: string; url: string; start: StartPart | null; process: PartProcess | null };
 
+/** What others need comes first; the replicas of the app come last. */
+const order = ["postgres", "redis", "simulator", "engine", "balancer"];
+
 /** Keeps the parts of one stack: what runs, what died, and how each is started again. */
 export class Supervisor {
   readonly #held = new Map<string, Held>();
@@ -47,7 +50,7 @@ export class Supervisor {
   }
 
   parts(): StackPart[] {
-    return [...this.#held.values()].map(({ name, url, start, process }) => ({
+    return this.#inOrder().map(({ name, url, start, process }) => ({
       name,
       url,
       pid: process === null || process.exit !== null ? null : process.pid,
@@ -140,6 +143,11 @@ export class Supervisor {
     this.#reaper.bye();
   }
 
+  #inOrder(): Held[] {
+    const place = ({ name }: Held) => (order.includes(name) ? order.indexOf(name) : order.length);
+    return [...this.#held.values()].sort((a, b) => place(a) - place(b) || a.name.localeCompare(b.name));
+  }
+
   #own(name: string): Held & { start: StartPart } {
     const held = this.#held.get(name);
     if (held === undefined) {
@@ -170,7 +178,7 @@ export class Supervisor {
 
   #save(): void {
     if (this.#stopping) return;
-    const entries = [...this.#held.values()].map(({ name, url, start, process }) => {
+    const entries = this.#inOrder().map(({ name, url, start, process }) => {
       const identity = process === null || process.exit !== null ? null : process.identity;
       const part = {
         url,

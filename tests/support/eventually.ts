@@ -7,13 +7,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function eventually<T>(
   check: () => T | Promise<T>,
   { deadlineMs = 10_000, everyMs = 50 }: { deadlineMs?: number; everyMs?: number } = {},
-): Promise<T> {
+): Promise<Exclude<T, false>> {
   const endsAt = performance.now() + deadlineMs;
   for (;;) {
     let last: unknown;
     try {
       const answer = await check();
-      if (answer !== false) return answer;
+      if (answer !== false) return answer as Exclude<T, false>;
       last = new Error(`Still false after ${deadlineMs} ms.`);
     } catch (error) {
       last = error;
