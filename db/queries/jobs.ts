@@ -26,7 +26,17 @@ export interface JobProgress {
   tiers: { gold: number; silver: number; bronze: number; unqualified: number };
   fields: Record<string, FieldCounts>;
   /** Requests sent, per provider. `retries` are those sent again after one that brought no answer. */
-  providers: Record<string, { calls: number; retries: number; rateLimited: number; costMicros: number }>;
+  providers: Record<string, ProviderStats>;
+}
+
+export interface ProviderStats {
+  calls: number;
+  retries: number;
+  rateLimited: number;
+  costMicros: number;
+  /** ISO 8601; null before the first. */
+  firstSentAt: string | null;
+  lastAnsweredAt: string | null;
 }
 
 /** Reads a job's progress, or null when there is no such job. */
@@ -42,9 +52,11 @@ export async function jobProgress(tx: Tx, jobId: string): Promise<JobProgress | 
                 'found', found, 'notFound', not_found, 'failed', failed, 'skipped', skipped)), '{}')
        FROM job_fields WHERE job_id = j.id) AS fields,
       (SELECT coalesce(jsonb_object_agg(provider, jsonb_build_object(
-                'calls', calls, 'retries', retries, 'rateLimited', rate_limited, 'costMicros', cost)), '{}')
+                'calls', calls, 'retries', retries, 'rateLimited', rate_limited, 'costMicros', cost,
+                'firstSentAt', first_sent_at, 'lastAnsweredAt', last_answered_at)), '{}')
        FROM (SELECT provider, sum(attempts) AS calls, sum(attempts - 1) AS retries,
-                    sum(rate_limited) AS rate_limited, sum(cost_micros) AS cost
+                    sum(rate_limited) AS rate_limited, sum(cost_micros) AS cost,
+                    min(ended_at - duration_ms * interval '1 millisecond') AS first_sent_at, max(ended_at) AS last_answered_at
              FROM provider_calls WHERE job_id = j.id GROUP BY provider) p) AS providers
     FROM jobs j JOIN imports i ON i.job_id = j.id WHERE j.id = ${jobId}`);
   const [row] = rows;

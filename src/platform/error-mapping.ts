@@ -14,7 +14,7 @@ export function toInngestError(error: unknown): unknown {
   if (error instanceof ProviderError) {
     if (!error.retryable) return new NonRetriableError(error.message);
     // The number is milliseconds.
-    return error.retryAfterMs === null
+    return error.retryAfterMs === undefined
       ? new Error(error.message)
       : new RetryAfterError(error.message, error.retryAfterMs);
   }

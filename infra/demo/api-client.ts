@@ -1,0 +1,47 @@
+/** The demo's way to the app: the public API, nothing else. */
+import { existsSync, openAsBlob } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { JobProgress } from "#db/queries/jobs.ts";
+
+/** The app refused: its sentence is for the user. */
+export class RefusedError extends Error {}
+
+/** Uploads an export, with its companion files where they lie beside it. @throws RefusedError */
+export async function uploadExport(
+  appUrl: string,
+  file: string,
+): Promise<{ jobId: string; importId: string }> {
+  const form = new FormData();
+  form.set("file", await openAsBlob(file), basename(file));
+  for (const [part, name] of [
+    ["states", "OD_STARE_FIRMA.CSV"],
+    ["activities", "OD_CAEN_AUTORIZAT.CSV"],
+  ] as const) {
+    const companion = join(dirname(file), name);
+    if (existsSync(companion)) form.set(part, await openAsBlob(companion), name);
+  }
+  const answer = await fetch(`${appUrl}/api/v1/imports`, { method: "POST", body: form });
+  return unwrap(answer);
+}
+
+/** Reads a job, waiting while the app is away (it may be starting again), for a minute at most. */
+export async function readJob(appUrl: string, jobId: string): Promise<JobProgress> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    try {
+      const answer = await fetch(`${appUrl}/api/v1/jobs/${jobId}`, { signal: AbortSignal.timeout(10_000) });
+      if (answer.status < 500) return await unwrap(answer);
+    } catch (error) {
+      if (error instanceof RefusedError) throw error;
+    }
+    if (Date.now() > deadline) throw new RefusedError("The app has not answered for a minute.");
+    await sleep(300);
+  }
+}
+
+async function unwrap<Data>(answer: Response): Promise<Data> {
+  const body = (await answer.json()) as { success: boolean; data: Data; error: { message: string } | null };
+  if (!body.success) throw new RefusedError(body.error?.message ?? `HTTP ${answer.status}`);
+  return body.data;
+}
