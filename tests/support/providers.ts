@@ -1,0 +1,32 @@
+/** Hands a simulated provider to msw, so that no request leaves the process. */
+import type { Hono } from "hono";
+import { HttpResponse, http } from "msw";
+import { setupServer } from "msw/node";
+import { RESET_HEADER } from "#infra/simulator/anaf/app.ts";
+
+export interface InterceptedProvider {
+  /** What the client under test takes for the provider's base URL. */
+  baseUrl: string;
+  close(): void;
+}
+
+/**
+ * Requests beneath `baseUrl` go to the app, as if it were mounted there; any other request is an error.
+ */
+export function interceptProvider(
+  // biome-ignore lint/suspicious/noExplicitAny: apps differ in their bindings
+  app: Hono<any>,
+  { baseUrl = "https://provider.test" }: { baseUrl?: string } = {},
+): InterceptedProvider {
+  const server = setupServer(
+    http.all(`${baseUrl}/*`, async ({ request }) => {
+      const url = new URL(request.url);
+      const path = url.pathname.slice(new URL(baseUrl).pathname.replace(/\/$/, "").length);
+      const init = { method: request.method, headers: request.headers, body: await request.text() };
+      const response = await app.request(`${path}${url.search}`, init);
+      return response.headers.has(RESET_HEADER) ? HttpResponse.error() : response;
+    }),
+  );
+  server.listen({ onUnhandledRequest: "error" });
+  return { baseUrl, close: () => server.close() };
+}
