@@ -141,10 +141,12 @@ export async function requestReadyWork(
   { jobId, field, limit, deadlineMs }: { jobId: string; field: string; limit: number; deadlineMs: number },
 ): Promise<{ chunkId: string; attempt: number }[]> {
   const { rows } = await tx.execute<{ chunkId: string; attempt: number }>(sql`
-    UPDATE chunk_fields SET status = 'requested', requested_at = now(), deadline_at = ${after(deadlineMs)}
-    WHERE field = ${field} AND chunk_id IN (
+    -- Materialized: a sub-select with LIMIT may be run once per row, and then takes more than its limit.
+    WITH picked AS MATERIALIZED (
       SELECT chunk_id FROM chunk_fields WHERE job_id = ${jobId} AND field = ${field} AND status = 'ready'
       ORDER BY seq LIMIT ${limit} FOR UPDATE)
-    RETURNING chunk_id AS "chunkId", attempt`);
+    UPDATE chunk_fields mine SET status = 'requested', requested_at = now(), deadline_at = ${after(deadlineMs)}
+    FROM picked WHERE mine.chunk_id = picked.chunk_id AND mine.field = ${field}
+    RETURNING mine.chunk_id AS "chunkId", mine.attempt`);
   return rows;
 }

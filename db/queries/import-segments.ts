@@ -80,7 +80,7 @@ export async function loadActivities(client: pg.ClientBase, rows: AsyncIterable<
 }
 
 /** Opens the segment's transaction and fills the staging table. */
-export async function beginSegment(client: pg.ClientBase, staged: Buffer): Promise<void> {
+export async function beginSegment(client: pg.ClientBase, staged: readonly Buffer[]): Promise<void> {
   await client.query("BEGIN");
   if (staged.length > 0) await copy(client, "COPY staged_rows FROM STDIN", staged);
 }
@@ -89,7 +89,7 @@ export async function beginSegment(client: pg.ClientBase, staged: Buffer): Promi
 export async function storeRejects(
   client: pg.ClientBase,
   scope: SegmentScope,
-  rejects: Buffer,
+  rejects: readonly Buffer[],
 ): Promise<void> {
   if (rejects.length === 0) return;
   // By way of a temporary table: Postgres refuses COPY into a table with row-level security.
@@ -148,12 +148,13 @@ export async function commitSegment(client: pg.ClientBase): Promise<void> {
   await client.query("COMMIT");
 }
 
-async function copy(client: pg.ClientBase, statement: string, data: Buffer): Promise<void> {
+async function copy(client: pg.ClientBase, statement: string, data: readonly Buffer[]): Promise<void> {
   const stream = client.query(copyFrom(statement));
   await new Promise<void>((resolve, reject) => {
     stream.on("error", reject);
     stream.on("finish", resolve);
-    stream.end(data);
+    for (const piece of data) stream.write(piece);
+    stream.end();
   });
 }
 

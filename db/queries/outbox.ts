@@ -20,14 +20,16 @@ export async function claimDueEvents(
   { limit, resendMs }: { limit: number; resendMs: number },
 ): Promise<DueEvent[]> {
   const { rows } = await tx.execute<DueEvent & Record<string, unknown>>(sql`
+    -- Materialized: a sub-select with LIMIT may be run once per row, and then takes more than its limit.
+    WITH due AS MATERIALIZED (
+      SELECT id FROM outbox WHERE consumed_at IS NULL AND next_send_at <= now()
+      ORDER BY next_send_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
     UPDATE outbox SET
       sends = sends + 1,
       sent_at = now(),
       next_send_at = now() + least(${resendMs} * power(2, least(sends, 20)), ${MAX_RESEND_MS}) * interval '1 millisecond'
-    WHERE id IN (
-      SELECT id FROM outbox WHERE consumed_at IS NULL AND next_send_at <= now()
-      ORDER BY next_send_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
-    RETURNING id, name, data, sends`);
+    FROM due WHERE outbox.id = due.id
+    RETURNING outbox.id, name, data, sends`);
   return rows;
 }
 
@@ -41,7 +43,8 @@ export async function deferEvents(tx: Tx, ids: string[], ms: number): Promise<vo
 /** Removes events consumed long ago, a batch at a time, and returns how many. */
 export async function deleteConsumedEvents(tx: Tx, olderThanMs: number): Promise<number> {
   const { rowCount } = await tx.execute(sql`
-    DELETE FROM outbox WHERE id IN (
-      SELECT id FROM outbox WHERE consumed_at < now() - ${olderThanMs} * interval '1 millisecond' LIMIT 10000)`);
+    WITH old AS MATERIALIZED (
+      SELECT id FROM outbox WHERE consumed_at < now() - ${olderThanMs} * interval '1 millisecond' LIMIT 10000)
+    DELETE FROM outbox USING old WHERE outbox.id = old.id`);
   return rowCount ?? 0;
 }
