@@ -23,6 +23,7 @@ export async function startNodePart(options: {
     args: [...(options.nodeArgs ?? []), join(projectRoot, options.script)],
     env: options.env,
     cwd: projectRoot,
+    stopWithinMs: 15_000, // the app gives requests in hand 12 s
   });
   try {
     const ready = httpReady(new URL(options.readyPath, options.url).toString());

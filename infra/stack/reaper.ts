@@ -16,7 +16,7 @@ for g in $groups; do
   pid="\${g%%:*}"
   kill -s "\${g#*:}" -- "-$pid" 2>/dev/null || continue
   n=0
-  while kill -s 0 -- "-$pid" 2>/dev/null && [ "$n" -lt 50 ]; do sleep 0.2; n=$((n + 1)); done
+  while kill -s 0 -- "-$pid" 2>/dev/null && [ "$n" -lt 75 ]; do sleep 0.2; n=$((n + 1)); done
   kill -s KILL -- "-$pid" 2>/dev/null
 done
 exit 0

@@ -9,7 +9,7 @@ import { endLeftovers } from "./stack-file.ts";
  */
 export async function removeData(dataDir: string): Promise<void> {
   if (!existsSync(dataDir)) return;
-  const unlock = acquireLock(join(dataDir, "stack.lock"), dataDir);
+  const unlock = await acquireLock(join(dataDir, "stack.lock"), dataDir);
   try {
     await endLeftovers(join(dataDir, "stack.json"));
     const pointer = join(dataDir, "postgres-home");

@@ -1,8 +1,10 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { vi } from "vitest";
+import { removeData } from "#infra/stack/remove-data.ts";
 
 const root = join(import.meta.dirname, "../..");
+const made: string[] = [];
 
 /** A new data folder inside the project, deleted again by `removeFolders`. */
 export function newDataDir(): string {
@@ -10,23 +12,14 @@ export function newDataDir(): string {
   return track(mkdtempSync(join(root, ".local/test/stack-")));
 }
 
-const made: string[] = [];
-
-/** Has `removeFolders` delete this data folder, and what it points to elsewhere. */
+/** Has `removeFolders` delete this folder, with what of it lies elsewhere. */
 export function track(dataDir: string): string {
   made.push(dataDir);
   return dataDir;
 }
 
-export function removeFolders(): void {
-  for (const dir of made.splice(0)) {
-    try {
-      rmSync(readFileSync(join(dir, "postgres-home"), "utf8").trim(), { recursive: true, force: true });
-    } catch {
-      // All of it lies in the folder itself.
-    }
-    rmSync(dir, { recursive: true, force: true });
-  }
+export async function removeFolders(): Promise<void> {
+  for (const dir of made.splice(0)) await removeData(dir);
 }
 
 /** A stack under test starts its own parts, whatever the environment of the test run names. */
