@@ -10,9 +10,7 @@ export interface InterceptedProvider {
   close(): void;
 }
 
-/**
- * Requests beneath `baseUrl` go to the app, as if it were mounted there; any other request is an error.
- */
+/** Requests beneath `baseUrl` go to the app, as if it were mounted there; any other request is an error. */
 export function interceptProvider(
   // biome-ignore lint/suspicious/noExplicitAny: apps differ in their bindings
   app: Hono<any>,
@@ -27,6 +25,6 @@ export function interceptProvider(
       return response.headers.has(RESET_HEADER) ? HttpResponse.error() : response;
     }),
   );
-  server.listen({ onUnhandledRequest: "error" });
+  server.listen({ onUnhandledFrame: "error" });
   return { baseUrl, close: () => server.close() };
 }

@@ -138,9 +138,6 @@ export function createAnafAdapter({ client, limiter, db, logger, now }: AnafDeps
   };
 }
 
-type SettledRecord =
-  Awaited<ReturnType<typeof askUntilAnswered<AnafRecord>>> extends Map<string, infer S> ? S : never;
-
 function toResult(answer: Settled<AnafRecord>): AnafResult {
   if (answer.status === "missing" || answer.status === "unknown") return { status: "missing" };
   const { snapshotId, observedAt } = answer;
