@@ -1,0 +1,88 @@
+import type { EngineConfig } from "./config.ts";
+import { AppClient } from "./executor/app-client.ts";
+import { AppGate } from "./executor/app-gate.ts";
+import { planCrons } from "./executor/cron-sync.ts";
+import { Executor } from "./executor/executor.ts";
+import { fireTimer } from "./executor/timers.ts";
+import { planRuns } from "./ingest/plan-runs.ts";
+import { startRuns } from "./ingest/start-runs.ts";
+import type { Log } from "./log.ts";
+import type { IncomingEvent } from "./protocol/events.ts";
+import { Registry, type SyncRequest, type SyncResult } from "./registry.ts";
+import { Backlog } from "./scheduler/backlog.ts";
+import { Scheduler } from "./scheduler/scheduler.ts";
+import { startHttpServer } from "./server/http-server.ts";
+import { Database } from "./state/database.ts";
+import { Retention } from "./state/retention.ts";
+import { Runs } from "./state/runs.ts";
+import { Writer } from "./state/writer.ts";
+
+export interface Engine {
+  url: string;
+  /** Takes no more work, writes what is on the way, closes everything. Calls under way are sent again later. */
+  stop: () => Promise<void>;
+}
+
+/** Starts an engine: takes its database's lock, goes on with what it finds there, listens. */
+export async function startEngine(config: EngineConfig, log: Log): Promise<Engine> {
+  const database = new Database(config.databaseUrl, log);
+  try {
+    await database.open();
+  } catch (error) {
+    await database.close().catch(() => {});
+    throw error;
+  }
+  const writer = new Writer(database, log);
+  const runs = new Runs(database);
+  const registry = new Registry(database);
+  await registry.load();
+  const client = new AppClient(config.requestTimeoutMs);
+  const gate = new AppGate();
+  const ports = { config, log, registry, runs, writer, client, gate };
+  const executor = new Executor(ports);
+  const scheduler = new Scheduler({
+    backlog: new Backlog(database),
+    log,
+    maxInFlight: config.maxInFlight,
+    functionById: (id) => registry.byId(id),
+    restUntilMs: (fn) => gate.restUntilMs(fn.url),
+    execute: (item, throttled) => executor.execute(item, throttled),
+    fireTimer: (item) => fireTimer(ports, item),
+  });
+  writer.onRecovered = () => scheduler.rescan();
+  const retention = new Retention(database, config.retentionMs, log);
+
+  const accept = async (events: IncomingEvent[]): Promise<void> => {
+    scheduler.offer(await startRuns(ports, planRuns(registry, events, Date.now())));
+  };
+  const sync = async (request: SyncRequest): Promise<SyncResult> => {
+    const result = await registry.sync(request);
+    if (result.ok) {
+      scheduler.offer(await planCrons({ database, writer }, result.functions, Date.now()));
+      for (const fn of result.functions) gate.answered(fn.url);
+      log.info(
+        { app: request.appName, functions: result.functions.length, modified: result.modified },
+        "an app was synced",
+      );
+    } else log.warn({ app: request.appName, problems: result.problems }, "an app was refused");
+    return result;
+  };
+
+  const server = await startHttpServer({ config, database, registry, executor, accept, sync }, log);
+  scheduler.offer(await planCrons({ database, writer }, registry.all, Date.now()));
+  await scheduler.start();
+  retention.start();
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  return {
+    url: `http://${host}:${server.port}`,
+    stop: async () => {
+      scheduler.stop();
+      retention.stop();
+      const closed = server.close();
+      await writer.stop();
+      await closed;
+      client.close();
+      await database.close();
+    },
+  };
+}

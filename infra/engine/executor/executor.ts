@@ -1,0 +1,184 @@
+import { createHash } from "node:crypto";
+import type { EngineConfig } from "../config.ts";
+import type { Log } from "../log.ts";
+import { buildCall, queueItemId } from "../protocol/call.ts";
+import type { FunctionSpec } from "../protocol/functions.ts";
+import type { Op } from "../protocol/ops.ts";
+import { retryDelayMs } from "../scheduler/backoff.ts";
+import { goOnPartition } from "../scheduler/partitions.ts";
+import { ItemKind, type QueueItem, type StepRow } from "../state/rows.ts";
+import type { RunState } from "../state/run-state.ts";
+import type { AppClient } from "./app-client.ts";
+import type { AppGate } from "./app-gate.ts";
+import { decide, decideCheckpoint } from "./decide.ts";
+import { type Outcome, plainError, readAnswer } from "./outcome.ts";
+import { type SettlePorts, settleDecision } from "./settle.ts";
+
+/** Connections that die under the same item count as failed attempts after this many in a row. */
+const MAX_BREAKS = 10;
+
+export interface ExecutorPorts extends SettlePorts {
+  config: EngineConfig;
+  client: AppClient;
+  gate: AppGate;
+  log: Log;
+}
+
+interface InFlight {
+  run: RunState;
+  requestId: string;
+  queueItemId: string;
+}
+
+/** Executes queue items: calls the app, reads its answer, makes durable what came of it. */
+export class Executor {
+  readonly #ports: ExecutorPorts;
+  readonly #inFlight = new Map<string, InFlight>();
+  readonly #breaks = new Map<string, number>();
+  readonly #sent = new Map<string, number>();
+  /** Counters for metrics and the load test. */
+  readonly stats = { calls: 0, ended: 0 };
+
+  constructor(ports: ExecutorPorts) {
+    this.#ports = ports;
+  }
+
+  /** Executes one item and returns the items to do next; the item itself when its app was not reached. */
+  async execute(item: QueueItem, throttled: { key: string; tatMs: number } | null): Promise<QueueItem[]> {
+    const { runs, writer, registry } = this.#ports;
+    const run = await runs.acquire(item.runId);
+    const fn = registry.byId(item.fnId);
+    if (!run || run.ended || !fn || (item.kind === ItemKind.step && run.isDone(item.stepId ?? ""))) {
+      await writer.commit({ removeItems: [{ runId: item.runId, id: item.id }] });
+      if (run) runs.release(run);
+      return [];
+    }
+    const parent = run.parent ? await runs.acquire(run.parent.runId) : null;
+    try {
+      if (item.kind !== ItemKind.step) run.go = "running";
+      let current = item;
+      if (throttled) {
+        // From here on the run has started: after a crash it goes on without taking from the throttle again.
+        current = { ...item, kind: ItemKind.goOn, partition: goOnPartition(fn.id, run.keys) };
+        await writer.commit({ items: [current], throttles: [throttled] });
+      }
+      return await this.#send(current, fn, run, parent);
+    } finally {
+      if (parent) runs.release(parent);
+      runs.release(run);
+    }
+  }
+
+  /** Makes the steps of a checkpoint durable. "stale" when the request is not the one being executed. */
+  async checkpoint(
+    runId: string,
+    queueItem: string,
+    requestId: string,
+    ops: Op[],
+  ): Promise<"ok" | "stale" | "bad"> {
+    const flight = this.#inFlight.get(requestId);
+    if (!flight || flight.run.id !== runId || flight.queueItemId !== queueItem || flight.run.ended)
+      return "stale";
+    const steps: StepRow[] | null = decideCheckpoint(flight.run, ops);
+    if (!steps) return "bad";
+    flight.run.pins += 1;
+    try {
+      await this.#ports.writer.commit({ steps });
+      return "ok";
+    } finally {
+      this.#ports.runs.release(flight.run);
+    }
+  }
+
+  async #send(
+    item: QueueItem,
+    fn: FunctionSpec,
+    run: RunState,
+    parent: RunState | null,
+  ): Promise<QueueItem[]> {
+    const { config, client, gate } = this.#ports;
+    const key = `${item.runId} ${item.id}`;
+    const sent = (this.#sent.get(key) ?? item.attempt) + 1;
+    this.#sent.set(key, sent);
+    const jobId = jobIdOf(item, run);
+    const call = buildCall({
+      fn,
+      run,
+      jobId,
+      stepId: item.kind === ItemKind.step ? item.stepId : null,
+      attempt: item.attempt,
+      generation: sent,
+      signingKey: config.signingKeys[0] ?? null,
+      nowMs: Date.now(),
+    });
+    this.#inFlight.set(call.requestId, { run, requestId: call.requestId, queueItemId: queueItemId(jobId) });
+    this.stats.calls += 1;
+    const answer = await client.post(call.url, call.body, call.headers);
+    this.#inFlight.delete(call.requestId);
+
+    let outcome: Outcome;
+    if (answer.kind === "response") {
+      gate.answered(fn.url);
+      this.#breaks.delete(key);
+      outcome = readAnswer(answer, config.signingKeys, Date.now());
+    } else {
+      const breaks = (this.#breaks.get(key) ?? 0) + (answer.kind === "broken" ? 1 : 0);
+      this.#breaks.set(key, breaks);
+      if (answer.kind !== "timeout") gate.failed(fn.url, Date.now());
+      if (answer.kind === "unreachable" || (answer.kind === "broken" && breaks < MAX_BREAKS)) {
+        this.#ports.log.info(
+          { fn: fn.slug, runId: run.id, why: answer.message },
+          "the app was not reached; trying again soon",
+        );
+        if (item.kind !== ItemKind.step) run.go = "queued";
+        return [{ ...item, kind: item.kind }];
+      }
+      this.#breaks.delete(key);
+      outcome = plainError(`The call to the app failed: ${answer.message}.`, true, null);
+    }
+    if (run.ended) return [];
+    return await this.#settle(item, fn, run, parent, outcome, key);
+  }
+
+  async #settle(
+    item: QueueItem,
+    fn: FunctionSpec,
+    run: RunState,
+    parent: RunState | null,
+    outcome: Outcome,
+    key: string,
+  ): Promise<QueueItem[]> {
+    const nowMs = Date.now();
+    const { config, log } = this.#ports;
+    const decision = decide(
+      {
+        run,
+        fn,
+        item,
+        nowMs,
+        retryDelayMs: (attempt) => retryDelayMs(attempt, Math.random(), config.retryScale),
+      },
+      outcome,
+    );
+    const retried = decision.items.some((next) => next.id === item.id && next.attempt > 0);
+    if (!retried) this.#sent.delete(key);
+    if (decision.end) this.stats.ended += 1;
+    log.debug(
+      {
+        fn: fn.slug,
+        runId: run.id,
+        outcome: outcome.kind,
+        attempt: item.attempt,
+        ended: decision.end?.status,
+      },
+      "executed",
+    );
+    return await settleDecision(this.#ports, { fn, run, parent, item, nowMs }, decision);
+  }
+}
+
+/** The same for the same item and state of the run, so that a repeated attempt keeps its job id. */
+function jobIdOf(item: QueueItem, run: RunState): string {
+  const digest = createHash("sha1").update(`${run.id} ${item.id} ${run.stack.length}`).digest("hex");
+  return BigInt(`0x${digest.slice(0, 16)}`).toString(36);
+}

@@ -1,0 +1,80 @@
+import { addRun, eventRow, noRuns, planRun } from "../ingest/plan-runs.ts";
+import { startRuns } from "../ingest/start-runs.ts";
+import { canonicalJson } from "../protocol/canonical-json.ts";
+import { internalEvent } from "../protocol/events.ts";
+import type { FunctionSpec } from "../protocol/functions.ts";
+import { newId, uuidFromName } from "../protocol/ids.ts";
+import { nextTick } from "../scheduler/cron.ts";
+import { type Change, ItemKind, type QueueItem } from "../state/rows.ts";
+import { finishStep, type SettlePorts } from "./settle.ts";
+
+const INVOKE_TIMEOUT = canonicalJson({
+  error: {
+    error: "InngestInvokeTimeoutError",
+    message: "Timed out waiting for invoked function to complete",
+    name: "InngestInvokeTimeoutError",
+    stack: "",
+  },
+});
+
+/** Handles a timer that came due; returns the items to do next. */
+export async function fireTimer(ports: SettlePorts, item: QueueItem): Promise<QueueItem[]> {
+  if (item.kind === ItemKind.cron) return await fireCron(ports, item);
+  const change: Change & { steps: NonNullable<Change["steps"]>; items: QueueItem[] } = {
+    steps: [],
+    items: [],
+  };
+  change.removeItems = [{ runId: item.runId, id: item.id }];
+  const run = await ports.runs.acquire(item.runId);
+  try {
+    if (run && !run.ended) {
+      finishStep(
+        run,
+        item.stepId ?? "",
+        item.kind === ItemKind.sleep ? "null" : INVOKE_TIMEOUT,
+        Date.now(),
+        change,
+      );
+    }
+    await ports.writer.commit(change);
+    return change.items;
+  } finally {
+    if (run) ports.runs.release(run);
+  }
+}
+
+/** The item of a cron trigger's next tick after an instant; null when it has none. */
+export function cronItem(fn: FunctionSpec, cron: string, afterMs: number): QueueItem | null {
+  const tickMs = nextTick(cron, afterMs);
+  if (tickMs === null) return null;
+  return {
+    id: `cron:${uuidFromName(`${fn.id} ${cron}`)}:${tickMs}`,
+    runId: "",
+    fnId: fn.id,
+    partition: "",
+    kind: ItemKind.cron,
+    stepId: cron,
+    attempt: 0,
+    dueAtMs: tickMs,
+    score: tickMs,
+  };
+}
+
+/** Starts the run of a tick and plans the next, in one commit. A tick missed while the engine was down comes late, once. */
+async function fireCron(ports: SettlePorts, item: QueueItem): Promise<QueueItem[]> {
+  const nowMs = Date.now();
+  const cron = item.stepId ?? "";
+  const fn = ports.registry.byId(item.fnId);
+  const wanted = fn && ports.registry.isServed(fn) && fn.triggers.some((t) => "cron" in t && t.cron === cron);
+  const change: Change & { items: QueueItem[] } = { items: [], removeItems: [{ runId: "", id: item.id }] };
+  const planned = noRuns();
+  if (wanted) {
+    const event = internalEvent("inngest/scheduled.timer", { cron }, newId(nowMs), nowMs);
+    planned.change.events = [eventRow(event)];
+    addRun(planned, planRun(fn, event, nowMs, { dedupKey: item.id, parent: null }));
+    const next = cronItem(fn, cron, nowMs);
+    if (next) change.items.push(next);
+  }
+  const started = await startRuns(ports, planned, change);
+  return [...change.items, ...started];
+}

@@ -1,0 +1,166 @@
+import { createHash } from "node:crypto";
+import { canonicalJson } from "./protocol/canonical-json.ts";
+import { type FunctionSpec, readFunction, type Trigger } from "./protocol/functions.ts";
+import { uuidFromName } from "./protocol/ids.ts";
+import type { Database } from "./state/database.ts";
+
+/** What an app sends to be synced. */
+export interface SyncRequest {
+  appName: string;
+  url: string;
+  sdk: string;
+  functions: unknown[];
+}
+
+export type SyncResult =
+  | { ok: true; appId: string; modified: boolean; functions: FunctionSpec[] }
+  | { ok: false; problems: string[] };
+
+/** A function and the expression under which an event of some name starts it. */
+export interface TriggerMatch {
+  fn: FunctionSpec;
+  expression: string | null;
+}
+
+/** The functions that may run: kept in the database, served from memory. */
+export class Registry {
+  readonly #database: Database;
+  readonly #byId = new Map<string, FunctionSpec>();
+  readonly #bySlug = new Map<string, FunctionSpec>();
+  readonly #checksums = new Map<string, string>();
+  #byEvent = new Map<string, TriggerMatch[]>();
+  #wildcards: { prefix: string; match: TriggerMatch }[] = [];
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Reads what was synced before this start. */
+  async load(): Promise<void> {
+    const apps = await this.#database.pool.query<{ id: string; checksum: string }>(
+      "select id, checksum from app",
+    );
+    for (const app of apps.rows) this.#checksums.set(app.id, app.checksum);
+    const found = await this.#database.pool.query<{ app_id: string; config: string; archived: boolean }>(
+      "select app_id, config, archived_at is not null as archived from function",
+    );
+    for (const row of found.rows) {
+      const read = readFunction(JSON.parse(row.config), row.app_id);
+      if (!("spec" in read)) continue;
+      this.#byId.set(read.spec.id, read.spec);
+      if (!row.archived) this.#bySlug.set(read.spec.slug, read.spec);
+    }
+    this.#index();
+  }
+
+  /** Takes an app's functions, all or none. Functions it no longer serves get no new runs. */
+  async sync(request: SyncRequest): Promise<SyncResult> {
+    const appId = uuidFromName(`app ${request.appName}`);
+    const reads = request.functions.map((raw) => ({ raw, read: readFunction(raw, appId) }));
+    const problems = reads.flatMap(({ read }) => ("problems" in read ? read.problems : []));
+    const specs = reads.flatMap(({ raw, read }) => ("spec" in read ? [{ raw, spec: read.spec }] : []));
+    const slugs = new Set<string>();
+    for (const { spec } of specs) {
+      if (slugs.has(spec.slug))
+        problems.push(`Function "${spec.slug}" is there twice; function ids must be unique.`);
+      slugs.add(spec.slug);
+      const other = this.#bySlug.get(spec.slug);
+      if (other && other.appId !== appId)
+        problems.push(`Function "${spec.slug}" already belongs to another app.`);
+    }
+    if (problems.length > 0) return { ok: false, problems };
+
+    const checksum = createHash("sha256").update(canonicalJson(request)).digest("hex");
+    const modified = this.#checksums.get(appId) !== checksum;
+    if (modified) await this.#store(appId, request, checksum, specs);
+    this.#checksums.set(appId, checksum);
+    for (const [slug, spec] of this.#bySlug) if (spec.appId === appId) this.#bySlug.delete(slug);
+    for (const { spec } of specs) {
+      this.#byId.set(spec.id, spec);
+      this.#bySlug.set(spec.slug, spec);
+    }
+    this.#index();
+    return { ok: true, appId, modified, functions: specs.map(({ spec }) => spec) };
+  }
+
+  /** A function by its id, also one that is no longer served (its runs go on). */
+  byId(id: string): FunctionSpec | null {
+    return this.#byId.get(id) ?? null;
+  }
+
+  /** A function that is served now, by "<app>-<function>". */
+  bySlug(slug: string): FunctionSpec | null {
+    return this.#bySlug.get(slug) ?? null;
+  }
+
+  isServed(fn: FunctionSpec): boolean {
+    return this.#bySlug.get(fn.slug) === fn;
+  }
+
+  ofApp(appName: string): FunctionSpec[] {
+    const appId = uuidFromName(`app ${appName}`);
+    return [...this.#bySlug.values()].filter((fn) => fn.appId === appId);
+  }
+
+  get all(): FunctionSpec[] {
+    return [...this.#bySlug.values()];
+  }
+
+  /** The functions that an event of this name may start. */
+  forEvent(name: string): TriggerMatch[] {
+    const exact = this.#byEvent.get(name) ?? [];
+    if (this.#wildcards.length === 0) return exact;
+    return [
+      ...exact,
+      ...this.#wildcards.filter(({ prefix }) => name.startsWith(prefix)).map(({ match }) => match),
+    ];
+  }
+
+  #index(): void {
+    this.#byEvent = new Map();
+    this.#wildcards = [];
+    for (const fn of this.#bySlug.values())
+      for (const trigger of fn.triggers) this.#indexTrigger(fn, trigger);
+  }
+
+  #indexTrigger(fn: FunctionSpec, trigger: Trigger): void {
+    if (!("event" in trigger)) return;
+    const match = { fn, expression: trigger.expression };
+    if (trigger.event.endsWith("*")) this.#wildcards.push({ prefix: trigger.event.slice(0, -1), match });
+    else this.#byEvent.set(trigger.event, [...(this.#byEvent.get(trigger.event) ?? []), match]);
+  }
+
+  async #store(
+    appId: string,
+    request: SyncRequest,
+    checksum: string,
+    specs: { raw: unknown; spec: FunctionSpec }[],
+  ): Promise<void> {
+    const client = await this.#database.pool.connect();
+    try {
+      await client.query("begin");
+      await client.query(
+        `insert into app (id, name, url, sdk, checksum) values ($1, $2, $3, $4, $5)
+         on conflict (id) do update set url = $3, sdk = $4, checksum = $5, synced_at = now()`,
+        [appId, request.appName, request.url, request.sdk, checksum],
+      );
+      await client.query(
+        "update function set archived_at = now() where app_id = $1 and not (id = any($2::uuid[]))",
+        [appId, specs.map(({ spec }) => spec.id)],
+      );
+      for (const { raw, spec } of specs) {
+        await client.query(
+          `insert into function (id, app_id, slug, config) values ($1, $2, $3, $4)
+           on conflict (id) do update set app_id = $2, config = $4, archived_at = null`,
+          [spec.id, appId, spec.slug, JSON.stringify(raw)],
+        );
+      }
+      await client.query("commit");
+    } catch (error) {
+      await client.query("rollback").catch(() => {});
+      throw error;
+    } finally {
+      client.release();
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import type { QueueItem } from "../state/rows.ts";
+
+/**
+ * Which queue items memory holds (waiting or being executed), so that a page read from the database brings
+ * none in twice. A page that was being read while an item was dealt with may still show it as it was: such
+ * items are remembered until no page is being read, and left out.
+ */
+export class KnownItems {
+  readonly #held = new Set<string>();
+  readonly #dealtWith = new Set<string>();
+  #reading = 0;
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** False when memory holds it already. */
+  hold(item: QueueItem): boolean {
+    const key = keyOf(item);
+    if (this.#held.has(key)) return false;
+    this.#held.add(key);
+    return true;
+  }
+
+  /** The item was executed, changed or given back to the database. */
+  drop(item: QueueItem): void {
+    const key = keyOf(item);
+    this.#held.delete(key);
+    if (this.#reading > 0) this.#dealtWith.add(key);
+  }
+
+  /** Reads a page and returns only what is news; `complete` is false when something had to be left out. */
+  async read(
+    page: () => Promise<QueueItem[]>,
+  ): Promise<{ all: QueueItem[]; fresh: QueueItem[]; complete: boolean }> {
+    this.#reading += 1;
+    try {
+      const all = await page();
+      const stale = all.some((item) => this.#dealtWith.has(keyOf(item)));
+      const fresh = all.filter((item) => !this.#held.has(keyOf(item)) && !this.#dealtWith.has(keyOf(item)));
+      return { all, fresh, complete: !stale };
+    } finally {
+      this.#reading -= 1;
+      if (this.#reading === 0) this.#dealtWith.clear();
+    }
+  }
+}
+
+function keyOf(item: QueueItem): string {
+  return `${item.runId} ${item.id}`;
+}

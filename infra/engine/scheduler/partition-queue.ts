@@ -1,0 +1,37 @@
+import type { QueueItem } from "../state/rows.ts";
+import { type PartitionName, readPartition } from "./partitions.ts";
+
+/** One partition's items in memory: the first of them in order, and whether the database holds more. */
+export class PartitionQueue {
+  readonly name: string;
+  readonly read: PartitionName;
+  readonly items: QueueItem[] = [];
+  /** The database may hold due items that memory does not. */
+  more = false;
+  loading = false;
+  /** An item was left to the database while a page was being read, which may not show it. */
+  missed = false;
+  /** In a ring, waiting for its turn. */
+  queued = false;
+  /** Waiting for a slot or for a time; it is in no ring then. */
+  blocked = false;
+
+  constructor(name: string) {
+    this.name = name;
+    this.read = readPartition(name);
+  }
+
+  /** Puts an item in its place; false when it belongs behind what only the database knows. */
+  insert(item: QueueItem): boolean {
+    const last = this.items.at(-1);
+    if (this.more && (!last || before(last, item))) return false;
+    let at = this.items.length;
+    while (at > 0 && before(item, this.items[at - 1] as QueueItem)) at -= 1;
+    this.items.splice(at, 0, item);
+    return true;
+  }
+}
+
+function before(a: QueueItem, b: QueueItem): boolean {
+  return a.score < b.score || (a.score === b.score && a.id < b.id);
+}

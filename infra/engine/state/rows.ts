@@ -1,0 +1,79 @@
+/** What a queue item asks for. Kinds from 3 on are timers: they are handled inside the engine. */
+export const ItemKind = { start: 0, goOn: 1, step: 2, sleep: 3, invokeTimeout: 4, cron: 5 } as const;
+
+/** A durable piece of work. It stays in the database until the commit that records what came of it. */
+export interface QueueItem {
+  id: string;
+  /** The run; "" for cron ticks. */
+  runId: string;
+  fnId: string;
+  partition: string;
+  kind: number;
+  /** The planned, sleeping or invoking step; the expression of a cron tick. */
+  stepId: string | null;
+  /** Failed attempts so far. */
+  attempt: number;
+  dueAtMs: number;
+  /** Order within the partition, smallest first. */
+  score: number;
+}
+
+export interface EventRow {
+  internalId: string;
+  eventId: string;
+  name: string;
+  tsMs: number;
+  body: string;
+}
+
+export interface RunRow {
+  id: string;
+  fnId: string;
+  /** The internal id of the event that starts it. */
+  eventId: string;
+  keys: string;
+  queuedAtMs: number;
+  parentRunId: string | null;
+  parentStepId: string | null;
+  /** The event id that this function must not take a second time within 24 hours; null for none. */
+  dedupKey: string | null;
+}
+
+export interface StepRow {
+  runId: string;
+  stepId: string;
+  /** Order of completion in its run, from 1; 0 while pending. */
+  seq: number;
+  op: string;
+  name: string;
+  /** The JSON that calls carry for it; null while pending. */
+  memo: string | null;
+  deadlineMs: number | null;
+}
+
+export const RunStatus = { active: 0, completed: 1, failed: 2, cancelled: 3 } as const;
+
+export interface FinishRow {
+  runId: string;
+  status: number;
+  /** JSON. */
+  output: string;
+}
+
+/** One atomic change: all of it is durable, or none. Rows with the same key replace what stood there. */
+export interface Change {
+  events?: EventRow[];
+  /** Each run comes with the item that starts it; both are dropped when the run's key is taken. */
+  runs?: { run: RunRow; item: QueueItem }[];
+  steps?: StepRow[];
+  items?: QueueItem[];
+  removeItems?: { runId: string; id: string }[];
+  finishes?: FinishRow[];
+  versions?: { runId: string; version: number }[];
+  throttles?: { key: string; tatMs: number }[];
+}
+
+/** What a change came to: runs not started because their event was a duplicate. */
+export interface Committed {
+  droppedRuns: ReadonlySet<string>;
+}

@@ -1,0 +1,107 @@
+import type { Client } from "pg";
+import type { Log } from "../log.ts";
+import { mergeChanges } from "./batch.ts";
+import type { Database } from "./database.ts";
+import type { Change, Committed } from "./rows.ts";
+import { writeBatch } from "./statements.ts";
+
+/** Rows that one transaction takes at most; what is more waits for the next. */
+const MAX_CHANGES = 2_000;
+
+interface Waiting {
+  change: Change;
+  resolve: (committed: Committed) => void;
+  reject: (error: Error) => void;
+}
+
+/**
+ * The only writer of the engine's state: group commit. Changes that arrive while a transaction runs are
+ * written together in the next, in the order of arrival, so that durability is paid once per batch.
+ * `commit` resolves when its change is durable. A lost connection is waited out: the same batch is written
+ * again, which is harmless, and `onRecovered` is called because a batch may have been committed unseen.
+ */
+export class Writer {
+  readonly #database: Database;
+  readonly #log: Log;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | null = null;
+  #stopped = false;
+  onRecovered: () => void = () => {};
+  /** Counters for metrics and the load test. */
+  readonly stats = { commits: 0, changes: 0 };
+
+  constructor(database: Database, log: Log) {
+    this.#database = database;
+    this.#log = log;
+  }
+
+  commit(change: Change): Promise<Committed> {
+    if (this.#stopped) return Promise.reject(new Error("the engine is stopping"));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ change, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Writes what waits and refuses what comes later. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MAX_CHANGES);
+      await this.#flush(batch);
+    }
+    this.#running = null;
+  }
+
+  async #flush(batch: Waiting[]): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      try {
+        const droppedRuns = await this.#transaction(batch.map((waiting) => waiting.change));
+        if (failures > 0) this.onRecovered();
+        this.stats.commits += 1;
+        this.stats.changes += batch.length;
+        for (const waiting of batch) waiting.resolve({ droppedRuns });
+        return;
+      } catch (error) {
+        if (isOurFault(error)) {
+          this.#log.error({ err: error, changes: batch.length }, "a change was refused by Postgres");
+          if (batch.length === 1) batch[0]?.reject(error as Error);
+          else for (const waiting of batch) await this.#flush([waiting]);
+          return;
+        }
+        if (this.#stopped && failures > 2) {
+          for (const waiting of batch) waiting.reject(error as Error);
+          return;
+        }
+        if (failures % 20 === 0) this.#log.warn({ err: error }, "Postgres cannot be reached; trying again");
+        this.#database.dropWriteConnection();
+        await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, 50 * 2 ** Math.min(failures, 5))));
+      }
+    }
+  }
+
+  async #transaction(changes: Change[]): Promise<Set<string>> {
+    const client: Client = await this.#database.writeConnection();
+    const batch = mergeChanges(changes);
+    await client.query("begin");
+    try {
+      const dropped = await writeBatch(client, batch, Date.now());
+      await client.query("commit");
+      return dropped;
+    } catch (error) {
+      if (isOurFault(error)) await client.query("rollback").catch(() => this.#database.dropWriteConnection());
+      throw error;
+    }
+  }
+}
+
+/** Whether Postgres understood and refused (so trying again is in vain); a server going down is not that. */
+function isOurFault(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === "string" && /^(22|23|42|54)/.test(code);
+}
