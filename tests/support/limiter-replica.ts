@@ -1,0 +1,23 @@
+/** A process of its own that sends requests as fast as its limiter lets it, while its event loop stalls. */
+import { createLimiter } from "#src/platform/limiter.ts";
+import { createRedis } from "#src/platform/redis.ts";
+import { createHttp } from "#src/providers/http.ts";
+
+const { redisUrl, url, name, intervalMs, marginMs, askers } = JSON.parse(process.argv[2] ?? "{}");
+const limiter = createLimiter(createRedis(redisUrl), { name, intervalMs, marginMs });
+const http = createHttp({ provider: name, baseUrl: url, timeoutMs: 5_000, maxResponseBytes: 1_000 });
+
+setInterval(() => {
+  const until = performance.now() + 40;
+  while (performance.now() < until);
+}, 80);
+
+for (let asker = 0; asker < askers; asker++) void askForEver();
+
+async function askForEver(): Promise<never> {
+  for (;;) {
+    const permit = await limiter.acquire({ maxWaitMs: 60_000 });
+    await http.postJson("x", [], { signal: permit.signal, onSent: permit.sent }).catch(() => {});
+    permit.sent();
+  }
+}
