@@ -1,0 +1,69 @@
+import { join } from "node:path";
+import pg from "pg";
+import type { JobProgress } from "#db/queries/jobs.ts";
+import { readJob, uploadExport } from "#infra/demo/api-client.ts";
+import type { LedgerReport } from "#infra/simulator/anaf/ledger.ts";
+import type { StackOptions } from "#infra/stack/options.ts";
+import { type Stack, startStack } from "#infra/stack/stack.ts";
+import { eventually } from "./eventually.ts";
+import { newDataDir } from "./stack-folders.ts";
+
+/** The whole stack for one test, and what tests ask it. Its engine is INNGEST_BASE_URL's, else the local one. */
+export interface MainJob {
+  stack: Stack;
+  dataDir: string;
+  upload: (file: string) => Promise<string>;
+  job: (jobId: string) => Promise<JobProgress>;
+  /** Waits for the job's end. */
+  finished: (jobId: string, deadlineMs?: number) => Promise<JobProgress>;
+  /** What the simulated ANAF has seen. */
+  ledger: () => Promise<LedgerReport>;
+  /** Asks the database as its owner: row-level security does not apply. */
+  query: <Row extends pg.QueryResultRow>(statement: string, values?: unknown[]) => Promise<Row[]>;
+  stop: () => Promise<void>;
+}
+
+/** Quick where the real one is slow; the limits stay. */
+const QUICK_ANAF = { SIMULATOR_ANAF_LATENCY_MS: "300", SIMULATOR_ANAF_JITTER_MS: "50" };
+
+export async function startMainJob(options: Partial<StackOptions> = {}): Promise<MainJob> {
+  const dataDir = newDataDir();
+  const stack = await startStack({
+    dataDir,
+    handleSignals: false,
+    ...options,
+    // A run that died with its process comes back in seconds, not minutes.
+    env: { FIELD_RETRY_MS: "1000", OUTBOX_RESEND_MS: "2000", ...options.env },
+    partEnv: { ...options.partEnv, simulator: { ...QUICK_ANAF, ...options.partEnv?.simulator } },
+  });
+  const database = new pg.Pool({ connectionString: stack.env.DATABASE_URL as string, max: 2 });
+  database.on("error", () => {});
+  const appUrl = stack.env.APP_URL as string;
+  const job = (jobId: string) => readJob(appUrl, jobId);
+  return {
+    stack,
+    dataDir,
+    upload: async (file) => (await uploadExport(appUrl, file)).jobId,
+    job,
+    finished: (jobId, deadlineMs = 120_000) =>
+      eventually(
+        async () => {
+          const progress = await job(jobId);
+          return progress.status === "done" || progress.status === "failed" ? progress : false;
+        },
+        { deadlineMs, everyMs: 200 },
+      ),
+    ledger: async () => {
+      const answer = await fetch(`${stack.part("simulator").url}/__simulator/anaf`);
+      const body = (await answer.json()) as { ledger?: LedgerReport } & LedgerReport;
+      return body.ledger ?? body;
+    },
+    query: async (statement, values) => (await database.query(statement, values)).rows,
+    stop: async () => {
+      await database.end();
+      await stack.stop();
+    },
+  };
+}
+
+export const sampleDir = (dataDir: string) => join(dataDir, "sample");
