@@ -33,10 +33,13 @@ export interface SegmentScope {
   caen: readonly string[] | null;
 }
 
-/** Makes the session one of this workspace. Roomy temporary buffers keep the staging table in memory. */
+/** Makes the session one of this workspace. A segment is staged and sorted in memory. */
 export async function openLoadingSession(client: pg.ClientBase, workspaceId: string): Promise<void> {
   await client.query("SET temp_buffers = '64MB'");
-  await client.query("SET synchronize_seqscans = off");
+  await client.query("SET work_mem = '64MB'");
+  await client.query("SET jit = off");
+  // A crash of Postgres may take the newest segments with it, whole and with their figures: they are loaded again.
+  await client.query("SET synchronous_commit = off");
   await client.query("SELECT set_config('app.workspace_id', $1, false)", [workspaceId]);
 }
 
@@ -173,10 +176,11 @@ function mergeSql({ hasStates, hasActivities }: SegmentScope): string {
     ? `coalesce((SELECT jsonb_agg(DISTINCT jsonb_build_object('code', code, 'revision', revision))
          FROM company_activities known WHERE known.registration_number = staged.registration_number), staged.activities)`
     : "staged.activities";
-  // In the file's order, so that the first row of a tax id is the one that stays. A scan of the staging table
-  // gives that order by itself; a join might not.
+  // By tax id, because neighbours go to the same index pages: that makes up a third of the time. By line within
+  // it, because the first row of a tax id is the one that stays.
   return `INSERT INTO prospects (workspace_id, import_id, ${COLUMNS.join(", ")}, registry_state_code, activities)
     SELECT $1, $2, ${staged}, ${state}, ${activities} FROM staged_rows staged
+    ORDER BY staged.cui, staged.line_number
     ON CONFLICT (workspace_id, cui) DO NOTHING`;
 }
 

@@ -21,6 +21,7 @@ export interface SegmentSource {
 
 /** Bytes of a segment at most: a registry row takes some 170. Well above a line's limit. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
+const PIECE_BYTES = 64 * 1024;
 /** Parsing gives way to everything else that this process does after this long. */
 const SLICE_MS = 5;
 const ROWS_BETWEEN_LOOKS = 128;
@@ -58,54 +59,75 @@ interface Done {
   lines: number;
 }
 
-// The registry's own format: a line is a row, whatever it holds.
+// The registry's own format: a line is a row, whatever it holds. The block is decoded in small pieces, whose
+// strings die young.
 async function readOnrc(
   bytes: Buffer,
   firstLine: number,
   atEnd: boolean,
-  { reading, header, segmentRows }: SegmentSource,
+  source: SegmentSource,
   builder: SegmentBuilder,
 ): Promise<Done> {
   const length = atEnd ? bytes.length : bytes.lastIndexOf(10) + 1;
-  const whole = bytes.subarray(0, length);
-  // Broken bytes are rare: the block is decoded at once, and line by line only where it holds some.
-  const text = isUtf8(whole) ? whole.toString("utf8") : null;
-  const end = text === null ? length : text.length;
   const pause = pauses();
+  const done: Done = { bytes: 0, lines: 0 };
+  while (done.bytes < length && builder.rows < source.segmentRows) {
+    await pause();
+    const piece = bytes.subarray(done.bytes, pieceEnd(bytes, done.bytes, length));
+    const part = readPiece(piece, firstLine + done.lines, source, builder);
+    done.bytes += part.bytes;
+    done.lines += part.lines;
+  }
+  return done;
+}
+
+// Whole lines of about PIECE_BYTES, or one line that is longer.
+function pieceEnd(bytes: Buffer, start: number, length: number): number {
+  if (length - start <= PIECE_BYTES) return length;
+  const lineEnd = bytes.lastIndexOf(10, start + PIECE_BYTES - 1);
+  if (lineEnd >= start) return lineEnd + 1;
+  const next = bytes.indexOf(10, start);
+  return next < 0 || next >= length ? length : next + 1;
+}
+
+function readPiece(
+  piece: Buffer,
+  firstLine: number,
+  { reading, header, segmentRows }: SegmentSource,
+  builder: SegmentBuilder,
+): Done {
+  // Broken bytes are rare: a piece is decoded at once, and line by line only where it holds some.
+  const text = isUtf8(piece) ? piece.toString("utf8") : null;
+  const end = text === null ? piece.length : text.length;
   let position = 0;
   let lines = 0;
-  for (; position < end && builder.rows < segmentRows; lines++) {
-    if (lines % ROWS_BETWEEN_LOOKS === 0) await pause();
-    let lineEnd = text === null ? whole.indexOf(10, position) : text.indexOf("\n", position);
-    if (lineEnd < 0) lineEnd = end;
+  while (position < end && builder.rows < segmentRows) {
     const start = position;
-    position = lineEnd + 1;
-    const number = firstLine + lines + 1;
+    let lineEnd = text === null ? piece.indexOf(10, start) : text.indexOf("\n", start);
+    if (lineEnd < 0) lineEnd = end;
+    position = Math.min(lineEnd + 1, end);
+    const number = firstLine + ++lines;
     if (lineEnd - start > MAX_LINE) {
       builder.reject(number, { reason: "too_long", field: null });
       continue;
     }
-    let line: string;
-    if (text !== null) line = text.slice(start, lineEnd);
-    else {
-      const raw = whole.subarray(start, lineEnd);
-      if (!isUtf8(raw)) {
-        builder.reject(number, { reason: "invalid_encoding", field: brokenField(raw, header) });
-        continue;
-      }
-      line = raw.toString("utf8");
+    const raw = text === null ? piece.subarray(start, lineEnd) : null;
+    if (raw !== null && !isUtf8(raw)) {
+      builder.reject(number, { reason: "invalid_encoding", field: brokenField(raw, header) });
+      continue;
     }
-    if (line.endsWith("\r")) line = line.slice(0, -1);
+    const line = withoutReturn(raw === null ? (text as string).slice(start, lineEnd) : raw.toString("utf8"));
     if (line === "") continue;
     const result = readRegistryRow(line.split(header.delimiter), hasControlCharacters(line), reading);
     if (result.ok) builder.add(number, result.row);
     else builder.reject(number, result);
   }
-  const consumed = Math.min(position, end);
-  const bytesDone =
-    text === null || consumed === end ? (consumed === end ? length : consumed) : byteLength(text, consumed);
-  return { bytes: bytesDone, lines };
+  const bytes =
+    text === null ? position : position === end ? piece.length : Buffer.byteLength(text.slice(0, position));
+  return { bytes, lines };
 }
+
+const withoutReturn = (line: string): string => (line.endsWith("\r") ? line.slice(0, -1) : line);
 
 // Quoted cells may hold line ends, so a record ends where the quoting says, and byte positions must be exact:
 // the block is read as latin1, one character a byte, and each record decoded for itself.
@@ -196,8 +218,6 @@ async function readFully(file: FileHandle, block: Buffer, offset: number, size: 
   }
   return length;
 }
-
-const byteLength = (text: string, end: number): number => Buffer.byteLength(text.slice(0, end));
 
 function pauses(): () => Promise<void> | undefined {
   let since = performance.now();

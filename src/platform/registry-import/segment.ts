@@ -3,10 +3,10 @@ import type { RegistryRow, RowReject } from "#src/domain/registry/registry-row.t
 
 export interface Segment {
   /** Rows for the staging table, in COPY's text format. */
-  staged: Buffer;
+  staged: Buffer[];
   stagedRows: number;
   /** Rejected rows in the same format: line, reason, field. */
-  rejects: Buffer;
+  rejects: Buffer[];
   rejected: number;
   rejectedBy: Record<string, number>;
   rows: number;
@@ -34,10 +34,13 @@ export const STAGED_COLUMNS = {
   activities: "jsonb",
 } as const;
 
+/** Text is turned into bytes in pieces of about this many characters, while it is young: it costs less memory. */
+const PIECE = 65_536;
+
 export class SegmentBuilder {
-  private staged = "";
+  private readonly staged = new CopyData();
+  private readonly rejects = new CopyData();
   private stagedRows = 0;
-  private rejects = "";
   private rejected = 0;
   private readonly rejectedBy: Record<string, number> = {};
 
@@ -47,25 +50,47 @@ export class SegmentBuilder {
 
   add(line: number, row: RegistryRow): void {
     this.stagedRows++;
-    this.staged += `${line}\t${row.cui}\t${copyText(row.name)}\t${copyText(row.registrationNumber)}\t${copyText(row.euid)}\t${copyText(row.legalForm)}\t${row.isNaturalPerson ? "t" : "f"}\t${row.registeredOn ?? "\\N"}\t${copyText(row.county)}\t${copyText(row.locality)}\t${copyText(row.address)}\t${copyText(row.postalCode)}\t${copyText(row.website)}\t${copyText(row.stateCode)}\t${activities(row)}\n`;
+    this.staged.add(
+      `${line}\t${row.cui}\t${copyText(row.name)}\t${copyText(row.registrationNumber)}\t${copyText(row.euid)}\t${copyText(row.legalForm)}\t${row.isNaturalPerson ? "t" : "f"}\t${row.registeredOn ?? "\\N"}\t${copyText(row.county)}\t${copyText(row.locality)}\t${copyText(row.address)}\t${copyText(row.postalCode)}\t${copyText(row.website)}\t${copyText(row.stateCode)}\t${activities(row)}\n`,
+    );
   }
 
   reject(line: number, { reason, field }: RowReject): void {
     this.rejected++;
     this.rejectedBy[reason] = (this.rejectedBy[reason] ?? 0) + 1;
-    this.rejects += `${line}\t${reason}\t${field ?? "\\N"}\n`;
+    this.rejects.add(`${line}\t${reason}\t${field ?? "\\N"}\n`);
   }
 
   build(end: { nextOffset: number; nextLine: number }): Segment {
     return {
-      staged: Buffer.from(this.staged),
+      staged: this.staged.end(),
       stagedRows: this.stagedRows,
-      rejects: Buffer.from(this.rejects),
+      rejects: this.rejects.end(),
       rejected: this.rejected,
       rejectedBy: this.rejectedBy,
       rows: this.rows,
       ...end,
     };
+  }
+}
+
+class CopyData {
+  private text = "";
+  private readonly pieces: Buffer[] = [];
+
+  add(line: string): void {
+    this.text += line;
+    if (this.text.length >= PIECE) this.flush();
+  }
+
+  end(): Buffer[] {
+    if (this.text !== "") this.flush();
+    return this.pieces;
+  }
+
+  private flush(): void {
+    this.pieces.push(Buffer.from(this.text));
+    this.text = "";
   }
 }
 
