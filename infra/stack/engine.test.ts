@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { chooseEngine } from "./engine.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "cerniq-engine-"));
@@ -15,6 +15,8 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
 });
+
+afterAll(() => rmSync(dir, { recursive: true }));
 
 const keys = { INNGEST_EVENT_KEY: "event", INNGEST_SIGNING_KEY: "abcd" };
 
