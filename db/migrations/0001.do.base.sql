@@ -84,7 +84,7 @@ CREATE TABLE imports (
   CONSTRAINT imports_nothing_vanishes CHECK (rows = imported + duplicates + rejected)
 );
 CREATE INDEX imports_workspace_id_idx ON imports (workspace_id, id);
-CREATE INDEX imports_deadline_idx ON imports (deadline_at) WHERE status IN ('pending', 'loading');
+CREATE INDEX imports_deadline_idx ON imports (deadline_at) WHERE deadline_at IS NOT NULL;
 
 CREATE TABLE rejected_rows (
   workspace_id uuid NOT NULL REFERENCES workspaces (id),

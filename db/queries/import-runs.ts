@@ -15,9 +15,11 @@ const after = (ms: number) => sql`now() + ${ms} * interval '1 millisecond'`;
 /** Takes the import up for this run, or answers that it is another's. Safe to repeat by the same run. */
 export async function beginImport(tx: Tx, key: ImportKey, deadlineMs: number): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`
-    UPDATE imports SET status = 'loading', run_id = ${key.runId}, deadline_at = ${after(deadlineMs)}
-    WHERE id = ${key.importId} AND attempt = ${key.attempt}
-      AND (status = 'pending' OR (status = 'loading' AND (run_id IS NULL OR run_id = ${key.runId})))`);
+    UPDATE imports SET
+      status = CASE status WHEN 'pending' THEN 'loading' ELSE status END,
+      run_id = ${key.runId}, deadline_at = ${after(deadlineMs)}
+    WHERE id = ${key.importId} AND attempt = ${key.attempt} AND status <> 'failed'
+      AND (run_id IS NULL OR run_id = ${key.runId})`);
   if (rowCount !== 1) return false;
   await tx.execute(sql`
     UPDATE jobs SET status = 'importing', started_at = coalesce(started_at, now())
@@ -29,15 +31,24 @@ export async function beginImport(tx: Tx, key: ImportKey, deadlineMs: number): P
 export async function keepImport(tx: Tx, key: ImportKey, deadlineMs: number): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`
     UPDATE imports SET deadline_at = ${after(deadlineMs)}
-    WHERE id = ${key.importId} AND attempt = ${key.attempt} AND run_id = ${key.runId} AND status IN ('loading', 'done')`);
+    WHERE id = ${key.importId} AND attempt = ${key.attempt} AND run_id = ${key.runId} AND status <> 'failed'`);
   return rowCount === 1;
+}
+
+/** The run has ended well: its chunks are planned, and nobody watches it any more. */
+export async function endImport(tx: Tx, key: ImportKey): Promise<void> {
+  await tx.execute(sql`
+    UPDATE imports SET deadline_at = NULL
+    WHERE id = ${key.importId} AND attempt = ${key.attempt} AND run_id = ${key.runId}`);
 }
 
 /** Ends an import that cannot be finished, and its job with it. What was imported stays. */
 export async function failImport(tx: Tx, key: Omit<ImportKey, "runId">, message: string): Promise<void> {
   const { rowCount } = await tx.execute(sql`
-    UPDATE imports SET status = 'failed', error_message = ${message.slice(0, 500)}, ended_at = now(), deadline_at = NULL
-    WHERE id = ${key.importId} AND attempt = ${key.attempt} AND status IN ('pending', 'loading')`);
+    UPDATE imports SET
+      status = CASE status WHEN 'done' THEN status ELSE 'failed' END,
+      error_message = ${message.slice(0, 500)}, ended_at = now(), deadline_at = NULL
+    WHERE id = ${key.importId} AND attempt = ${key.attempt}`);
   if (rowCount !== 1) return;
   await tx.execute(sql`
     UPDATE jobs SET status = 'failed', error_code = 'import_failed', error_message = ${message.slice(0, 500)}, ended_at = now()
@@ -52,7 +63,7 @@ export async function restartImport(
 ): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`
     UPDATE imports SET attempt = attempt + 1, run_id = NULL, deadline_at = ${after(deadlineMs)}
-    WHERE id = ${key.importId} AND attempt = ${key.attempt} AND status IN ('pending', 'loading')`);
+    WHERE id = ${key.importId} AND attempt = ${key.attempt} AND status <> 'failed' AND deadline_at IS NOT NULL`);
   return rowCount === 1;
 }
 
@@ -60,6 +71,14 @@ export async function restartImport(
 export async function overdueImports(tx: Tx, limit: number): Promise<Omit<ImportKey, "runId">[]> {
   const { rows } = await tx.execute<Omit<ImportKey, "runId"> & Record<string, unknown>>(sql`
     SELECT workspace_id AS "workspaceId", id AS "importId", job_id AS "jobId", attempt
-    FROM imports WHERE status IN ('pending', 'loading') AND deadline_at < now() ORDER BY deadline_at LIMIT ${limit}`);
+    FROM imports WHERE deadline_at < now() ORDER BY deadline_at LIMIT ${limit}`);
   return rows;
+}
+
+/** Where the import's uploaded files lie. */
+export async function uploadedPaths(tx: Tx, importId: string): Promise<string[]> {
+  const { rows } = await tx.execute<{ path: string }>(sql`
+    SELECT path FROM imports CROSS JOIN unnest(ARRAY[file_path, states_path, activities_path]) AS path
+    WHERE id = ${importId} AND path IS NOT NULL`);
+  return rows.map(({ path }) => path);
 }

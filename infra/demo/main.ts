@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JobProgress } from "#db/queries/jobs.ts";
 import { StackError } from "#infra/stack/errors.ts";
-import { projectRoot } from "#infra/stack/node-part.ts";
 import { removeData } from "#infra/stack/remove-data.ts";
 import { type Stack, startStack } from "#infra/stack/stack.ts";
 import { RefusedError, readJob, uploadExport } from "./api-client.ts";
@@ -13,7 +12,6 @@ import { createProgress, type Progress } from "./progress.ts";
 import { allFinal, type DemoReport, makeReport, printReport } from "./report.ts";
 import { writeSampleRegistry } from "./sample-registry.ts";
 
-const dataDir = join(projectRoot, ".local", "demo");
 const POLL_MS = 400;
 /** A part that dies is started again, so that killing one shows what happens: nothing is lost. */
 const MAX_RESTARTS = 20;
@@ -24,6 +22,7 @@ async function main(): Promise<number> {
     console.log(HELP);
     return 0;
   }
+  const { dataDir } = options;
   const progress = createProgress(process.stdout);
   progress.note("Starting Postgres, Redis, the engine, the simulator and the app …");
   await removeData(dataDir);
@@ -72,7 +71,7 @@ async function run(
   return makeReport(job, { engine: stack.engineKind, durationMs: Date.now() - startedAt, errors, simulated });
 }
 
-async function sample({ rows, seed }: DemoOptions, progress: Progress): Promise<string> {
+async function sample({ rows, seed, dataDir }: DemoOptions, progress: Progress): Promise<string> {
   const { file, expected } = await writeSampleRegistry({ dir: join(dataDir, "sample"), rows, seed });
   progress.note(`Made a sample export of ${expected.rows} rows (invented companies): ${file}`);
   return file;

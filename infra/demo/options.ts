@@ -1,7 +1,8 @@
 /** What `npm run demo -- …` may be told. */
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { projectRoot } from "#infra/stack/node-part.ts";
 
 export interface DemoOptions {
   /** A registry export of your own; null: a sample is made. */
@@ -11,6 +12,8 @@ export interface DemoOptions {
   /** Where to write the report as JSON; null: nowhere. */
   report: string | null;
   keep: boolean;
+  /** Folder for the stack's data. */
+  dataDir: string;
   liveAnaf: boolean;
   replicas: number;
 }
@@ -24,6 +27,7 @@ export const HELP = `Imports a registry export, enriches every company in it and
   --rows N         without --file: how many companies the sample has (default 2000)
   --seed N         without --file: another sample (default 1)
   --report PATH    write the result as JSON
+  --data PATH      folder for the data while it runs (default .local/demo)
   --replicas N     how many apps share the work (default 1)
   --live anaf      ask the real tax authority instead of the simulator
   --keep           leave everything running and the data in place when it is done; Ctrl-C stops it
@@ -51,6 +55,7 @@ export function readOptions(args: string[]): DemoOptions | "help" {
     seed: wholeNumber("--seed", values.seed, 1, 2_147_483_647),
     report: values.report === undefined ? null : resolve(values.report),
     keep: values.keep ?? false,
+    dataDir: values.data === undefined ? join(projectRoot, ".local", "demo") : resolve(values.data),
     liveAnaf: values.live === "anaf",
     replicas: wholeNumber("--replicas", values.replicas, 1, 8),
   };
@@ -69,6 +74,7 @@ function parse(args: string[]) {
         report: text,
         replicas: text,
         live: text,
+        data: text,
         keep: flag,
         help: flag,
       },
