@@ -12,6 +12,7 @@ const schema = z
     ENGINE_RETRY_SCALE: z.coerce.number().min(0).max(100).default(1),
     ENGINE_MAX_IN_FLIGHT: z.coerce.number().int().min(1).max(10_000).default(200),
     ENGINE_RETENTION_HOURS: z.coerce.number().min(0).default(72),
+    ENGINE_LOCK_WAIT_MS: z.coerce.number().int().min(0).default(15_000),
     ENGINE_REQUEST_TIMEOUT_MS: z.coerce
       .number()
       .int()
@@ -35,6 +36,8 @@ const schema = z
     maxInFlight: env.ENGINE_MAX_IN_FLIGHT,
     /** How long events and finished runs are kept. */
     retentionMs: env.ENGINE_RETENTION_HOURS * 3_600_000,
+    /** How long to wait for an engine that was just killed to lose its lock on the database. */
+    lockWaitMs: env.ENGINE_LOCK_WAIT_MS,
     /** How long one call to the app may take. */
     requestTimeoutMs: env.ENGINE_REQUEST_TIMEOUT_MS,
   }));

@@ -25,7 +25,7 @@ export interface Engine {
 
 /** Starts an engine: takes its database's lock, goes on with what it finds there, listens. */
 export async function startEngine(config: EngineConfig, log: Log): Promise<Engine> {
-  const database = new Database(config.databaseUrl, log);
+  const database = new Database(config.databaseUrl, config.lockWaitMs, log);
   try {
     await database.open();
   } catch (error) {

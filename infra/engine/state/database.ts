@@ -4,7 +4,6 @@ import { MIGRATIONS } from "./migrations.ts";
 
 /** The advisory lock that makes an engine the only one on its database ("inngest" in ASCII, shortened). */
 const LOCK_ID = 1_768_845_934;
-const LOCK_WAIT_MS = 15_000;
 
 types.setTypeParser(types.builtins.INT8, Number);
 
@@ -19,16 +18,18 @@ export class Database {
   readonly pool: Pool;
   readonly #url: string;
   readonly #log: Log;
+  readonly #lockWaitMs: number;
   #writer: Client | null = null;
 
-  constructor(url: string, log: Log) {
+  constructor(url: string, lockWaitMs: number, log: Log) {
     this.#url = url;
+    this.#lockWaitMs = lockWaitMs;
     this.#log = log;
     this.pool = new Pool({ ...options(url), max: 6 });
     this.pool.on("error", (error) => log.warn({ err: error }, "an idle Postgres connection was lost"));
   }
 
-  /** Takes the lock and brings the schema up to date; throws EngineAlreadyRunning after 15 s of waiting. */
+  /** Takes the lock and brings the schema up to date; throws EngineAlreadyRunning when another holds it for too long. */
   async open(): Promise<void> {
     const client = await this.writeConnection();
     await client.query("create schema if not exists inngest_engine");
@@ -56,7 +57,7 @@ export class Database {
     });
     await client.connect();
     try {
-      await takeLock(client);
+      await takeLock(client, this.#lockWaitMs);
     } catch (error) {
       await client.end().catch(() => {});
       throw error;
@@ -78,8 +79,8 @@ export class Database {
   }
 }
 
-async function takeLock(client: Client): Promise<void> {
-  const deadline = Date.now() + LOCK_WAIT_MS;
+async function takeLock(client: Client, waitMs: number): Promise<void> {
+  const deadline = Date.now() + waitMs;
   for (;;) {
     const answer = await client.query<{ taken: boolean }>("select pg_try_advisory_lock($1) as taken", [
       LOCK_ID,

@@ -136,11 +136,11 @@ export async function until<T>(
   what: () => string,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
-  for (;;) {
+  for (let waitMs = 20; ; waitMs = Math.min(200, waitMs * 1.5)) {
     const value = await probe();
     if (value !== null) return value;
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what()}`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }
 

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hashSigningKey } from "#infra/engine/protocol/signing.ts";
+import { SIGNING_KEY, startEngineProcess } from "./support/engine-process.ts";
+import { createWorld, type World } from "./support/world.ts";
+
+describe.skipIf(Boolean(process.env.INNGEST_BASE_URL))("what the local engine refuses", () => {
+  let world: World;
+
+  beforeAll(async () => {
+    world = await createWorld((client, name) => [
+      client.createFunction({ id: "waits", triggers: [{ event: name("waits") }] }, async ({ step }) => {
+        await step.waitForEvent("answer", { event: name("answer"), timeout: "1s" });
+      }),
+      client.createFunction({ id: "fine", triggers: [{ event: name("fine") }] }, async () => "fine"),
+    ]);
+  });
+  afterAll(() => world?.close());
+
+  const register = async (functions: unknown[], bearer = hashSigningKey(SIGNING_KEY)) => {
+    const answer = await fetch(new URL("/fn/register", world.baseUrl), {
+      method: "POST",
+      headers: { authorization: `Bearer ${bearer}` },
+      body: JSON.stringify({
+        url: "http://127.0.0.1:1/api/inngest",
+        appName: "refused",
+        sdk: "js:v4.24.0",
+        functions,
+      }),
+    });
+    const text = await answer.text();
+    return { status: answer.status, text };
+  };
+  const fn = (more: Record<string, unknown>) => ({
+    id: "refused-f",
+    name: "f",
+    triggers: [{ event: "refused/f" }],
+    steps: {
+      step: {
+        id: "step",
+        name: "step",
+        runtime: { type: "http", url: "http://127.0.0.1:1/api/inngest?fnId=refused-f&stepId=step" },
+      },
+    },
+    ...more,
+  });
+
+  test.each([
+    [
+      "batchEvents",
+      { batchEvents: { maxSize: 3, timeout: "2s" } },
+      /"refused-f" uses the option "batchEvents"/,
+    ],
+    ["rateLimit", { rateLimit: { limit: 1, period: "1m" } }, /"rateLimit"/],
+    ["debounce", { debounce: { period: "2s" } }, /"debounce"/],
+    ["singleton", { singleton: { mode: "skip" } }, /"singleton"/],
+    ["cancelOn", { cancel: [{ event: "x" }] }, /"cancelOn"/],
+    ["idempotency", { idempotency: "event.data.id" }, /"idempotency"/],
+    ["timeouts", { timeouts: { start: "1m" } }, /"timeouts"/],
+    ["a bad cron", { triggers: [{ cron: "every day" }] }, /"cron" is not valid/],
+    [
+      "a bad expression",
+      { triggers: [{ event: "x", expression: "event.data ==" }] },
+      /"if" cannot be parsed/,
+    ],
+    ["a bad throttle", { throttle: { limit: 1, period: "soon" } }, /"throttle.period"/],
+    ["three concurrency limits", { concurrency: [{ limit: 1 }, { limit: 1 }, { limit: 1 }] }, /"concurrency/],
+  ])("%s is refused at sync, in a sentence that names it", async (_what, more, sentence) => {
+    const answer = await register([fn(more)]);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.text).error).toMatch(sentence);
+  });
+
+  test("a step kind that is not supported fails the run and says why", async () => {
+    const [run] = await world.ended(await world.send("waits"));
+    expect(run).toMatchObject({
+      status: "Failed",
+      output: { message: expect.stringMatching(/"WaitForEvent".*not support/) },
+    });
+    expect(await world.ended(await world.send("fine"))).toMatchObject([{ output: "fine" }]);
+  });
+
+  test("a sync without the signing key is refused", async () => {
+    expect(await register([fn({})], "wrong")).toMatchObject({ status: 401, text: "Authentication failed\n" });
+  });
+
+  test("a sync body that is no such thing is refused in a sentence", async () => {
+    expect((await register([{ id: 5 }])).status).toBe(400);
+    expect((await register(["nonsense"])).status).toBe(400);
+  });
+
+  test("without keys the engine does not bind beyond this machine", async () => {
+    const env = { INNGEST_SIGNING_KEY: "", INNGEST_EVENT_KEY: "", ENGINE_HOST: "0.0.0.0" };
+    await expect(startEngineProcess("postgres://unused", { env })).rejects.toThrow(/loopback only/);
+  });
+
+  test("a bad environment is named in one sentence", async () => {
+    await expect(startEngineProcess("", {})).rejects.toThrow(/ENGINE_DATABASE_URL/);
+    await expect(
+      startEngineProcess("postgres://x", { env: { INNGEST_SIGNING_KEY: "nothex" } }),
+    ).rejects.toThrow(/hexadecimal/);
+  });
+});
