@@ -13,11 +13,12 @@ import { takeTurns } from "./take-turns.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 
+// Redis first: where it must be installed by hand, that is said before a minute has gone into packages.
 const steps = [
+  { isDone: redisIsThere, make: installRedis },
   { isDone: packagesAreThere, make: installPackages },
   { isDone: ownNodeWorks, make: repairOwnNode },
   { isDone: postgresWorks, make: repairPostgres },
-  { isDone: redisIsThere, make: installRedis },
 ];
 
 try {

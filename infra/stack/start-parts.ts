@@ -113,7 +113,8 @@ async function engine(
       binary: choice.binary,
       gatewayPort,
       databaseUrl: database,
-      redisUrl: need("engine", "redis", redisUrl),
+      // Database 0 is the app's.
+      redisUrl: process.env.REDIS_URL ?? `${need("engine", "redis", redisUrl)}/1`,
     };
     const url = await onPort(supervisor, options, "engine", (port) =>
       startInngestServer({ ...server, port, keys, dataDir, launch }),

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Redis } from "ioredis";
@@ -152,6 +152,33 @@ test("DATABASE_URL and REDIS_URL replace the local parts, which are then neither
   await stack.stop();
   expect(await withRedis(stack, (redis) => redis.ping())).toBe("PONG");
   await expect(stack.kill("redis", "SIGKILL")).rejects.toThrow("redis runs elsewhere");
+});
+
+test("an inngest binary is started as the engine, on a database of its own, no secret on its command line", async () => {
+  const dataDir = newDataDir();
+  const binary = join(dataDir, "inngest");
+  const answer = "response.end(JSON.stringify({ args: process.argv.slice(2), env: process.env }))";
+  const port = "process.argv[process.argv.indexOf('--port') + 1]";
+  const lines = [
+    `#!${process.execPath}`,
+    'import { createServer } from "node:http";',
+    `createServer((_, response) => ${answer}).listen(${port}, "127.0.0.1");`,
+  ];
+  writeFileSync(binary, lines.join("\n"), { mode: 0o755 });
+  vi.stubEnv("INNGEST_BIN", binary);
+  const stack = await startStack({ dataDir, parts: ["postgres", "redis", "engine"], handleSignals: false });
+  running.push(stack);
+  expect(stack.engineKind).toBe("inngest");
+
+  const response = await fetch(`${stack.part("engine").url}/health`);
+  const { args, env } = (await response.json()) as { args: string[]; env: Record<string, string> };
+  expect(args.slice(0, 3)).toEqual(["start", "--host", "127.0.0.1"]);
+  expect(env).toMatchObject({
+    INNGEST_REDIS_URI: `${stack.part("redis").url}/1`,
+    INNGEST_POSTGRES_URI: stack.part("postgres").url.replace(/postgres$/, "cerniq_inngest?sslmode=disable"),
+    INNGEST_SIGNING_KEY: expect.stringMatching(/^[0-9a-f]{64}$/),
+  });
+  expect(args.join(" ")).not.toContain(env.INNGEST_SIGNING_KEY);
 });
 
 test("a part that needs another one says which", async () => {
