@@ -30,6 +30,7 @@ import { ACTIVITIES, companionRows, STATES } from "./companion-rows.ts";
 import { type FileHeader, readFileHeader, readHead } from "./file-header.ts";
 import { readSegments } from "./read-segments.ts";
 import { type Segment, STAGED_COLUMNS } from "./segment.ts";
+import { removeFiles } from "./upload-files.ts";
 
 /** What became of the rows so far: `rows = imported + duplicates + rejected`. */
 export interface ImportCounts {
@@ -59,7 +60,7 @@ export interface LoadOptions {
 /**
  * Loads the file segment by segment. Rows, rejects, counts and the place to go on from are committed together,
  * so whatever is killed at whatever moment, the next call goes on exactly there; on a finished import it only
- * answers its counts. Personal numbers are masked before anything reaches the database.
+ * answers its counts. The upload's files are removed at the end. Personal numbers are masked before anything reaches the database.
  * @throws NotFoundError no such import in the workspace
  * @throws ConflictError `import_running`: another process is loading it
  * @throws InvalidInputError the file is gone or is not what was uploaded; the import is marked failed
@@ -81,7 +82,10 @@ export async function loadImport(
       return row;
     });
     if (found === null) throw new NotFoundError("import_not_found", `There is no import ${importId}.`);
-    if (found.status === "done") return countsOf(found);
+    if (found.status === "done") {
+      await removeUpload(found);
+      return countsOf(found);
+    }
     const header = await openFile(found).catch(async (error: unknown) => {
       if (error instanceof InvalidInputError) {
         await inWorkspace(db, workspaceId, (tx) =>
@@ -92,6 +96,7 @@ export async function loadImport(
     });
     const progress = await loadSegments(client, found, header, options);
     await inWorkspace(db, workspaceId, (tx) => markImportDone(tx, workspaceId, importId));
+    await removeUpload(found);
     return countsOf(progress);
   } finally {
     // Not back to the pool: temporary tables, settings and the lock end with the session.
@@ -227,6 +232,10 @@ async function openFile(row: Import): Promise<FileHeader> {
     await file.close();
   }
 }
+
+// The file has done its work, and it holds what may not be kept.
+const removeUpload = ({ filePath, statesPath, activitiesPath }: Import): Promise<void> =>
+  removeFiles([filePath, statesPath, activitiesPath]);
 
 const scopeOf = (row: Import): SegmentScope => ({
   workspaceId: row.workspaceId,

@@ -1,9 +1,9 @@
 /** Takes a multipart upload from the network to the disk, in constant memory, and inspects it. */
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import type { IncomingHttpHeaders } from "node:http";
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { type Readable, Transform, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Busboy, type BusboyInstance } from "@fastify/busboy";
@@ -12,6 +12,7 @@ import type { ImportFilter } from "#db/schema/imports.ts";
 import { AppError, InvalidInputError } from "#src/domain/errors.ts";
 import { type InspectedUpload, inspectUpload } from "./inspect-upload.ts";
 import { displayName, refuse } from "./refuse.ts";
+import { keepFile, partialPath, removeFiles, removeOldPartials } from "./upload-files.ts";
 
 export interface StoredFile {
   path: string;
@@ -34,20 +35,22 @@ const PARTS = ["file", "states", "activities"] as const;
 type Part = (typeof PARTS)[number];
 
 /**
- * Stores the parts `file`, `states` and `activities` of a multipart body in a new folder of `uploadDir`, reads the
- * fields `caen` and `counties` (lists with commas), and inspects all of it. Whatever goes wrong, a caller who hangs
- * up included, nothing is left behind.
+ * Stores the parts `file`, `states` and `activities` of a multipart body in `uploadDir`, reads the fields `caen`
+ * and `counties` (lists with commas), and inspects all of it. Whatever goes wrong, a caller who hangs up included,
+ * nothing is left behind.
  * @param maxBytes of all files together
  * @throws InvalidInputError what is wrong with the request or with a file
  */
 export async function receiveUpload(
   request: { headers: IncomingHttpHeaders; body: Readable },
-  { uploadDir, maxBytes }: { uploadDir: string; maxBytes: number },
+  options: { uploadDir: string; maxBytes: number },
 ): Promise<ReceivedUpload> {
-  const folder = join(uploadDir, uuidv7());
+  const uploadDir = resolve(options.uploadDir);
+  await mkdir(uploadDir, { recursive: true });
+  await removeOldPartials(uploadDir, Date.now());
+  const files: Partial<Record<Part, StoredFile>> = {};
   try {
-    await mkdir(folder, { recursive: true });
-    const { files, fields } = await readParts(request, { folder, maxBytes });
+    const fields = await readParts(request, files, { uploadDir, maxBytes: options.maxBytes });
     const { file, states = null, activities = null } = files;
     if (!file) {
       throw new InvalidInputError(
@@ -58,22 +61,24 @@ export async function receiveUpload(
     }
     const filter = readFilter(fields);
     const inspected = await inspectUpload({ file, states, activities, filter });
+    for (const stored of [file, states, activities]) if (stored) stored.path = await keepFile(stored.path);
     return { file, states, activities, filter, inspected };
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await removeFiles(Object.values(files).map(({ path }) => path));
     throw error;
   }
 }
 
 /** Takes an upload's files away again, when the import that they were for did not come about. */
-export async function discardUpload({ file }: ReceivedUpload): Promise<void> {
-  await rm(join(file.path, ".."), { recursive: true, force: true });
-}
+export const discardUpload = ({ file, states, activities }: ReceivedUpload): Promise<void> =>
+  removeFiles([file.path, states?.path ?? null, activities?.path ?? null]);
 
 async function readParts(
   { headers, body }: { headers: IncomingHttpHeaders; body: Readable },
-  { folder, maxBytes }: { folder: string; maxBytes: number },
-): Promise<{ files: Partial<Record<Part, StoredFile>>; fields: Map<string, string> }> {
+  files: Partial<Record<Part, StoredFile>>,
+  { uploadDir, maxBytes }: { uploadDir: string; maxBytes: number },
+): Promise<Map<string, string>> {
+  const id = uuidv7();
   const contentType = headers["content-type"] ?? "";
   if (!/^multipart\/form-data\s*;/i.test(contentType)) {
     throw new InvalidInputError(
@@ -82,7 +87,6 @@ async function readParts(
       { field: "file" },
     );
   }
-  const files: Partial<Record<Part, StoredFile>> = {};
   const fields = new Map<string, string>();
   const writing: Promise<void>[] = [];
   const streams: Readable[] = [];
@@ -123,7 +127,7 @@ async function readParts(
       return;
     }
     const stored: StoredFile = {
-      path: join(folder, part),
+      path: partialPath(uploadDir, id, part),
       name: displayName(fileName ?? ""),
       sizeBytes: 0,
       sha256: "",
@@ -143,7 +147,7 @@ async function readParts(
     await Promise.all(writing);
   } catch (error) {
     for (const stream of streams) stream.destroy();
-    // Every stream must have ended before the folder goes.
+    // Every stream must have ended before the files go.
     await Promise.allSettled(writing);
     const cause = stop.signal.aborted ? stop.signal.reason : error;
     if (cause instanceof AppError || isDiskProblem(cause)) throw cause;
@@ -152,12 +156,12 @@ async function readParts(
       cause,
     });
   }
-  return { files, fields };
+  return fields;
 }
 
 // Not pipeline(): that would destroy the request, and with it the connection that the refusal goes back on.
 function pump(body: Readable, parser: Writable, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((done, reject) => {
     const fail = (error: unknown): void => {
       body.unpipe(parser);
       // What still comes is let through to nowhere, so that the caller gets to read the answer.
@@ -167,7 +171,7 @@ function pump(body: Readable, parser: Writable, signal: AbortSignal): Promise<vo
     };
     signal.addEventListener("abort", () => fail(signal.reason), { once: true });
     parser.on("error", fail);
-    parser.on("finish", resolve);
+    parser.on("finish", done);
     body.on("error", fail);
     body.on("close", () => {
       if (!body.readableEnded) fail(new Error("The connection was closed."));
