@@ -25,8 +25,10 @@ try {
   console.log(
     `\nengine: ${stack.engineKind}; everything is in ${join(dataDir, "stack.json")}; Ctrl-C stops it all.`,
   );
-  for (const part of stack.parts)
-    console.log(`  ${part.name.padEnd(10)} ${part.url}${part.external ? " (not ours)" : ""}`);
+  for (const { name, url, external } of stack.parts) {
+    const shown = name === "postgres" ? stack.env.DATABASE_URL : url;
+    console.log(`  ${name.padEnd(10)} ${shown}${external ? " (not ours)" : ""}`);
+  }
   console.log("");
 } catch (error) {
   if (!(error instanceof StackError)) throw error;
