@@ -10,7 +10,7 @@ const CEDILLA: Record<string, string> = {
 // Plain already: printable ASCII and today's Romanian letters, no space at an end, none doubled.
 const UNCLEAN = /[^\x20-\x7e\u0102\u0103\u00c2\u00e2\u00ce\u00ee\u0218-\u021b]|^ | $| {2}/;
 // Control characters proper, and characters that one does not see: soft hyphen, zero width, direction marks.
-const INVISIBLE = /[\p{Cc}\p{Cf}\ufffe\uffff]/gu;
+const INVISIBLE = /\ufeff|(?![\s\u0085])[\p{Cc}\p{Cf}\ufffe\uffff]/gu;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 
@@ -23,8 +23,8 @@ export function cleanText(text: string): string {
   return text
     .normalize("NFC")
     .replace(/[\u015e\u015f\u0162\u0163]/g, (letter) => CEDILLA[letter] as string)
-    .replace(/[\s\u0085]+/g, " ")
     .replace(INVISIBLE, "")
+    .replace(/[\s\u0085]+/g, " ")
     .trim();
 }
 
