@@ -35,7 +35,7 @@ async function main(): Promise<number> {
   restartWhatDies(stack, progress, errors);
   try {
     const report = await run(stack, options, progress, errors);
-    console.log(printReport(report));
+    console.log(printReport(report, process.stdout.isTTY));
     if (options.report) writeFileSync(options.report, `${JSON.stringify(report, null, 2)}\n`);
     if (options.keep) await waitForInterrupt(stack);
     return allFinal(report) && report.errors.length === errors.length ? 0 : 1;

@@ -66,25 +66,26 @@ export const allFinal = (report: DemoReport): boolean =>
 const number = new Intl.NumberFormat("en");
 const n = (value: number) => number.format(value);
 
-/** The report for a person. */
-export function printReport(report: DemoReport): string {
+/** The report for a person, in colour where that is wanted. */
+export function printReport(report: DemoReport, colour: boolean): string {
   const { import: file, prospects, tiers } = report;
-  const summary = new Table({ head: ["rows", "imported", "duplicates", "rejected", "enriched", "failed"] });
+  const table = (head: string[]) => new Table({ head, style: colour ? {} : { head: [], border: [] } });
+  const summary = table(["rows", "imported", "duplicates", "rejected", "enriched", "failed"]);
   summary.push(
     [file.rows, file.imported, file.duplicates, file.rejected, prospects.enriched, prospects.failed].map(n),
   );
 
-  const tierTable = new Table({ head: ["gold", "silver", "bronze", "unqualified"] });
+  const tierTable = table(["gold", "silver", "bronze", "unqualified"]);
   tierTable.push([tiers.gold, tiers.silver, tiers.bronze, tiers.unqualified].map(n));
 
-  const fields = new Table({ head: ["field", "found", "not found", "failed", "skipped", "coverage"] });
+  const fields = table(["field", "found", "not found", "failed", "skipped", "coverage"]);
   for (const [field, counts] of Object.entries(report.fields)) {
     const { found, notFound, failed, skipped } = counts;
     const coverage = prospects.total === 0 ? "-" : `${((found / prospects.total) * 100).toFixed(1)} %`;
     fields.push([field, n(found), n(notFound), n(failed), n(skipped), coverage]);
   }
 
-  const providers = new Table({ head: ["provider", "calls", "retries", "rate limited", "cost"] });
+  const providers = table(["provider", "calls", "retries", "rate limited", "cost"]);
   for (const [name, { calls, retries, rateLimited, costMicros }] of Object.entries(report.providers)) {
     const shown = report.simulated.includes(name) ? `${name} (simulator)` : name;
     providers.push([shown, n(calls), n(retries), n(rateLimited), `€ ${(costMicros / 1_000_000).toFixed(2)}`]);

@@ -11,13 +11,13 @@ export const anafBehaviour = z.strictObject({
   /** Seconds in the Retry-After header of a 429; 0: no header, as at the real one. */
   retryAfterSeconds: z.number().int().min(0).default(0),
   /** Each n-th request gets the maintenance page: HTML with status 200. */
-  outageEvery: z.number().int().min(0).default(60),
+  outageEvery: z.number().int().min(0).default(100),
   /** Each n-th request gets its connection reset. */
   resetEvery: z.number().int().min(0).default(0),
   /** Each n-th request gets HTTP 500. */
   errorEvery: z.number().int().min(0).default(0),
-  /** Share of tax ids that the answer leaves out when they are asked for the first time; 1 in 700. */
-  missingPct: z.number().min(0).max(100).default(0.14),
+  /** Share of tax ids that the answer leaves out when they are asked for the first time; 1 in 5,000. */
+  missingPct: z.number().min(0).max(100).default(0.02),
   /** Share of tax ids that ANAF does not know. */
   notFoundPct: z.number().min(0).max(100).default(3),
   /** Share of records with a value of the wrong type. */

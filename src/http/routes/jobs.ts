@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
+import type { FieldCounts } from "#db/queries/job-fields.ts";
 import { jobProgress } from "#db/queries/jobs.ts";
 import type { Deps } from "#src/deps.ts";
 import { NotFoundError } from "#src/domain/errors.ts";
@@ -14,9 +15,14 @@ export function jobRoutes(deps: Deps, fieldIds: readonly string[]) {
       ? await inWorkspace(deps.db, c.get("workspaceId"), (tx) => jobProgress(tx, id.data))
       : null;
     if (!job) throw new NotFoundError("job_not_found", "There is no such job.");
-    const fields = Object.fromEntries(
-      Object.entries(job.fields).filter(([field]) => fieldIds.includes(field)),
-    );
+    const fields = Object.fromEntries(fieldIds.flatMap((field) => inOrder(field, job.fields[field])));
     return ok(c, { ...job, fields });
   });
+}
+
+/** The plan's order, and the counts' own: JSON from the database has lost both. */
+function inOrder(field: string, counts: FieldCounts | undefined): [string, FieldCounts][] {
+  if (!counts) return [];
+  const { found, notFound, failed, skipped } = counts;
+  return [[field, { found, notFound, failed, skipped }]];
 }
