@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import pg from "pg";
+import { vi } from "vitest";
 import type { JobProgress } from "#db/queries/jobs.ts";
 import { readJob, uploadExport } from "#infra/demo/api-client.ts";
 import type { LedgerReport } from "#infra/simulator/anaf/ledger.ts";
@@ -22,6 +23,9 @@ export interface MainJob {
   query: <Row extends pg.QueryResultRow>(statement: string, values?: unknown[]) => Promise<Row[]>;
   stop: () => Promise<void>;
 }
+
+// A whole stack on two busy cores: what hangs is told by the deadlines within the tests.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 /** Quick where the real one is slow; the limits stay. */
 const QUICK_ANAF = { SIMULATOR_ANAF_LATENCY_MS: "300", SIMULATOR_ANAF_JITTER_MS: "50" };
