@@ -274,10 +274,8 @@ function* activitiesOf(random: Random): Generator<[string, number]> {
     if (seen.has(code)) continue;
     seen.add(code);
     // Companies that have renewed their papers stand in both revisions.
-    const both = random() < 0.3;
-    for (const revision of revisions) {
-      if (both || revisions.length === 1 || revision === (random() < 0.7 ? 2 : 3)) yield [code, revision];
-    }
+    const only = random() < 0.3 || revisions.length === 1 ? null : random() < 0.7 ? 2 : 3;
+    for (const revision of revisions) if (only === null || revision === only) yield [code, revision];
   }
 }
 

@@ -43,7 +43,8 @@ export function splitHeader(line: string): { delimiter: string; names: string[] 
 /** Reads the header; null when none of its columns is a tax id. */
 export function readFileHeader(head: Buffer): FileHeader | null {
   const first = firstLine(head);
-  if (first === null) return null;
+  // A carriage return within it: all lines are this one.
+  if (first === null || first.line.includes("\r")) return null;
   for (const { delimiter, names } of splitHeader(first.line)) {
     const columns = readHeader(names);
     if (columns.taxId < 0) continue;
@@ -52,6 +53,3 @@ export function readFileHeader(head: Buffer): FileHeader | null {
   }
   return null;
 }
-
-/** How many columns the trade register's own export has. */
-export const ONRC_COLUMNS = ONRC_HEADER.length;

@@ -77,7 +77,7 @@ async function inspectRegistryFile({ path, name }: UploadedFile): Promise<Inspec
     const head = await readHead(file);
     requireText(head, label);
     const header = readFileHeader(head);
-    if (header === null) throw headerProblem(head, label);
+    if (header === null || isCutHeader(head, header)) throw headerProblem(head, label);
     if (header.format === "onrc" && header.columns.name < 0) {
       throw refuse(
         "no_name_column",
@@ -195,6 +195,10 @@ function cutShort(label: FileLabel, columns: number, expected: number): InvalidI
     `is cut short: its last line has no line end and ${has} of ${expected}; export or copy it again.`,
   );
 }
+
+// Nothing but the beginning of the register's header.
+const isCutHeader = (head: Buffer, { format, columnCount }: FileHeader): boolean =>
+  format === "onrc" && columnCount < ONRC_HEADER.length && firstLine(head)?.ended === false;
 
 function headerProblem(head: Buffer, label: FileLabel): InvalidInputError {
   const first = firstLine(head);
