@@ -5,8 +5,8 @@ import { createdAt, id, instant } from "./columns.ts";
 export interface Activity {
   /** CAEN code, four digits. */
   code: string;
-  /** Revision of the classification: 1, 2 or 3. */
-  revision: number;
+  /** Revision of the classification: 1, 2 or 3; null when the file does not say. */
+  revision: number | null;
 }
 
 /** One attribute of the golden record and where it comes from. */

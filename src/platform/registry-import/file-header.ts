@@ -1,6 +1,6 @@
 /** The first line of a registry file: delimiter, columns, and where the rows start. */
 import type { FileHandle } from "node:fs/promises";
-import { ONRC_HEADER, type RegistryColumns, readHeader } from "#src/domain/registry/csv-header.ts";
+import { type RegistryColumns, readHeader } from "#src/domain/registry/csv-header.ts";
 import { splitCsvLine } from "./csv-records.ts";
 
 export interface FileHeader {
