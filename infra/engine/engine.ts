@@ -50,6 +50,10 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
     fireTimer: (item) => fireTimer(ports, item),
   });
   writer.onRecovered = () => scheduler.rescan();
+  writer.onLockLost = (error) => {
+    log.fatal({ err: error }, "another engine has taken over this database; ending");
+    process.exit(1);
+  };
   const retention = new Retention(database, config.retentionMs, log);
 
   const accept = async (events: IncomingEvent[]): Promise<void> => {

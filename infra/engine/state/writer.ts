@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import type { Log } from "../log.ts";
 import { mergeChanges } from "./batch.ts";
-import type { Database } from "./database.ts";
+import { type Database, EngineAlreadyRunning } from "./database.ts";
 import type { Change, Committed } from "./rows.ts";
 import { writeBatch } from "./statements.ts";
 
@@ -27,6 +27,8 @@ export class Writer {
   #running: Promise<void> | null = null;
   #stopped = false;
   onRecovered: () => void = () => {};
+  /** Another engine took the lock while our connection was lost: this one must not go on. */
+  onLockLost: (error: Error) => void = () => {};
   /** Counters for metrics and the load test. */
   readonly stats = { commits: 0, changes: 0 };
 
@@ -68,6 +70,7 @@ export class Writer {
         for (const waiting of batch) waiting.resolve({ droppedRuns });
         return;
       } catch (error) {
+        if (error instanceof EngineAlreadyRunning) this.onLockLost(error);
         if (isOurFault(error)) {
           this.#log.error({ err: error, changes: batch.length }, "a change was refused by Postgres");
           if (batch.length === 1) batch[0]?.reject(error as Error);
