@@ -40,6 +40,7 @@ export class ProviderError extends AppError {
   readonly kind: ProviderErrorKind;
   readonly retryAfterMs: number | undefined;
   readonly httpStatus: number | null;
+  readonly detail: string | undefined;
 
   constructor(provider: string, kind: ProviderErrorKind, options: ProviderErrorOptions = {}) {
     const status = options.httpStatus ? ` (HTTP ${options.httpStatus})` : "";
@@ -49,6 +50,7 @@ export class ProviderError extends AppError {
     this.kind = kind;
     this.retryAfterMs = options.retryAfterMs;
     this.httpStatus = options.httpStatus ?? null;
+    this.detail = options.detail;
   }
 
   /** Whether the same request may succeed later. */

@@ -72,7 +72,7 @@ export function createAnafAdapter({ client, limiter, db, logger, now }: AnafDeps
   /** What to throw, and how long everybody has to wait. */
   async function slowDown(error: unknown): Promise<unknown> {
     if (!(error instanceof ProviderError) || !error.retryable) return error;
-    const { kind, httpStatus } = error;
+    const { kind, httpStatus, detail } = error;
     let retryAfterMs = error.retryAfterMs ?? 0;
     if (kind === "rate_limited") {
       const pauseMs = Math.min(Math.max(retryAfterMs, PAUSE_MS), MAX_PAUSE_MS);
@@ -89,6 +89,7 @@ export function createAnafAdapter({ client, limiter, db, logger, now }: AnafDeps
     return new ProviderError(ANAF, kind, {
       httpStatus,
       retryAfterMs: Math.round(retryAfterMs),
+      ...(detail ? { detail } : {}),
       cause: error,
     });
   }
