@@ -3,6 +3,11 @@ ALTER POLICY tenant_isolation ON rejected_rows
 ALTER POLICY tenant_isolation ON prospects
   USING (workspace_id = current_workspace()) WITH CHECK (workspace_id = current_workspace());
 
+DROP TRIGGER imports_unused ON imports;
+DROP FUNCTION check_import_unused;
+DROP TRIGGER prospects_import_exists ON prospects;
+DROP FUNCTION check_prospects_import;
+
 ALTER TABLE rejected_rows
   DROP CONSTRAINT rejected_rows_import_fkey,
   ADD CONSTRAINT rejected_rows_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces (id),
