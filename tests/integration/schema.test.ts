@@ -22,6 +22,26 @@ const names = async (query: string): Promise<string[]> =>
   (await client.query<{ name: string }>(query)).rows.map((row) => row.name);
 
 describe("migrations", () => {
+  it("need no superuser, up or down", async () => {
+    const other = await createTestDatabase({ migrate: false });
+    const owner = `owner_${Date.now()}`;
+    await client.query(`CREATE ROLE ${owner} LOGIN CREATEROLE PASSWORD 'test'`);
+    const url = new URL(other.url);
+    try {
+      for (const role of ["cerniq_app", "cerniq_system"]) {
+        await client.query(`GRANT ${role} TO ${owner} WITH ADMIN OPTION`);
+      }
+      await client.query(`ALTER DATABASE ${url.pathname.slice(1)} OWNER TO ${owner}`);
+      url.username = owner;
+      url.password = "test";
+      expect(await migrate(url.href)).not.toEqual([]);
+      expect(await migrate(url.href, "000")).not.toEqual([]);
+    } finally {
+      await other.drop();
+      await client.query(`DROP ROLE ${owner}`);
+    }
+  });
+
   it("go up, down and up again, and down leaves nothing behind", async () => {
     const other = await createTestDatabase({ migrate: false });
     const left = new pg.Client({ connectionString: other.url });
