@@ -69,7 +69,7 @@ async function startReplica({ now = () => new Date() }: { now?: () => Date } = {
   );
   context = { workspaceId: DEFAULT_WORKSPACE_ID, jobId: job?.id ?? "", field: "cui-validation" };
   const client = createAnafClient({ baseUrl: `${simulator.url}/anaf`, timeoutMs: 3_000 });
-  const limiter = createLimiter(redis, { name: limiterName, intervalMs: 100, marginMs: 20, leaseMs: 1_000 });
+  const limiter = createLimiter(redis, { name: limiterName, intervalMs: 100, marginMs: 80, leaseMs: 1_000 });
   return createAnafAdapter({ client, limiter, db, logger, now });
 }
 
@@ -98,8 +98,8 @@ describe("the adapter of ANAF", () => {
     const ledger = simulator.anaf.ledger();
     expect(ledger).toMatchObject({ calls: 20, ok: 20, rateLimited: 0, ids: { asked: 2_000, askedAgain: 0 } });
     expect(ledger.minSpacingOfAllMs).toBeGreaterThanOrEqual(100);
-    // Nor does it dawdle: 120 ms and a little for the way.
-    expect(ledger.meanSpacingMs).toBeLessThan(160);
+    // Nor does it dawdle: 180 ms and a little for the way, on a machine that may be busy.
+    expect(ledger.meanSpacingMs).toBeLessThan(300);
   });
 
   it("tells found from not found, also when nothing is found", async () => {
