@@ -38,7 +38,8 @@ export function createDeps(config: Config): Deps {
       anaf: createAnafAdapter({
         ...shared,
         client: createAnafClient({ baseUrl: config.ANAF_BASE_URL }),
-        limiter: createLimiter(redis, { name: "anaf", intervalMs: 1000 }),
+        // The margin is for the way there: requests written a second apart may arrive closer together.
+        limiter: createLimiter(redis, { name: "anaf", intervalMs: 1000, marginMs: 50 }),
       }),
     },
   };

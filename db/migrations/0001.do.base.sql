@@ -234,7 +234,6 @@ CREATE TABLE snapshots (
   as_of date NOT NULL,
   -- claimed: somebody is asking right now. No second request for the same subject and day can start.
   status text NOT NULL DEFAULT 'claimed',
-  claimed_until timestamptz,
   body jsonb,
   created_at timestamptz NOT NULL DEFAULT now(),
   settled_at timestamptz,

@@ -12,7 +12,6 @@ export const snapshots = pgTable("snapshots", {
   status: text("status", { enum: ["claimed", "found", "not_found"] })
     .notNull()
     .default("claimed"),
-  claimedUntil: instant("claimed_until"),
   body: jsonb("body"),
   createdAt: createdAt(),
   settledAt: instant("settled_at"),
