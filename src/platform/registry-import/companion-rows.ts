@@ -36,8 +36,8 @@ export const ACTIVITIES: CompanionKind = {
     const number = cleanRegistrationNumber(registration);
     const code = caen.trim();
     if (number === null || !/^[0-9]{3,4}$/.test(code)) return null;
-    const revision = /^\s*[123]\s*$/.test(version) ? version.trim() : "\\N";
-    return `${copyText(number)}\t${code.padStart(4, "0")}\t${revision}\n`;
+    const revision = /^\s*[123]\s*$/.test(version) ? version.trim() : "null";
+    return `${copyText(number)}\t{"code":"${code.padStart(4, "0")}","revision":${revision}}\n`;
   },
 };
 

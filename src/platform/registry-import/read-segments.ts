@@ -21,6 +21,8 @@ export interface SegmentSource {
 
 /** Bytes of a segment at most: a registry row takes some 170. Well above a line's limit. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
+/** The first segment is small, so that Postgres has something to do soon; each next one is three times as large. */
+const FIRST_ROWS = 2_000;
 const PIECE_BYTES = 64 * 1024;
 /** Parsing gives way to everything else that this process does after this long. */
 const SLICE_MS = 5;
@@ -33,6 +35,7 @@ export async function* readSegments(source: SegmentSource): AsyncGenerator<Segme
     const { size } = await file.stat();
     const block = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, Math.max(size, 1)));
     let { offset, line } = source;
+    let segmentRows = Math.min(FIRST_ROWS, source.segmentRows);
     while (offset < size) {
       const length = await readFully(file, block, offset, size);
       const bytes = block.subarray(0, length);
@@ -42,12 +45,13 @@ export async function* readSegments(source: SegmentSource): AsyncGenerator<Segme
         bytes.lastIndexOf(10) < 0 && !atEnd
           ? await skipLongLine(file, block, { offset, line, size }, builder)
           : source.header.format === "onrc"
-            ? await readOnrc(bytes, line, atEnd, source, builder)
-            : await readCsv(bytes, line, atEnd, source, builder);
+            ? await readOnrc(bytes, line, atEnd, { ...source, segmentRows }, builder)
+            : await readCsv(bytes, line, atEnd, { ...source, segmentRows }, builder);
       const segment = builder.build({ nextOffset: offset + done.bytes, nextLine: line + done.lines });
       offset = segment.nextOffset;
       line = segment.nextLine;
       yield segment;
+      segmentRows = Math.min(segmentRows * 3, source.segmentRows);
     }
   } finally {
     await file.close();
