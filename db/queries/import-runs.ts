@@ -74,11 +74,3 @@ export async function overdueImports(tx: Tx, limit: number): Promise<Omit<Import
     FROM imports WHERE deadline_at < now() ORDER BY deadline_at LIMIT ${limit}`);
   return rows;
 }
-
-/** Where the import's uploaded files lie. */
-export async function uploadedPaths(tx: Tx, importId: string): Promise<string[]> {
-  const { rows } = await tx.execute<{ path: string }>(sql`
-    SELECT path FROM imports CROSS JOIN unnest(ARRAY[file_path, states_path, activities_path]) AS path
-    WHERE id = ${importId} AND path IS NOT NULL`);
-  return rows.map(({ path }) => path);
-}

@@ -2,11 +2,10 @@
  * `import/file.uploaded` in -> rows become prospects, prospects become chunks, the first fields are requested.
  * A repeat is harmless: the loader goes on where the last commit was, and chunks are planned once.
  */
-import { rm } from "node:fs/promises";
 import type { InngestFunction } from "inngest";
 import { inWorkspace } from "#db/client.ts";
 import { planImportChunks } from "#db/queries/chunks.ts";
-import { endImport, type ImportKey, uploadedPaths } from "#db/queries/import-runs.ts";
+import { endImport, type ImportKey } from "#db/queries/import-runs.ts";
 import type { Deps } from "#src/deps.ts";
 import { fileUploaded } from "#src/events/imports.ts";
 import { firstFields, type RunnablePlan, startChunks } from "#src/platform/chunk-work.ts";
@@ -40,8 +39,6 @@ export const importRegistry = (deps: Deps, plan: RunnablePlan): InngestFunction.
         return loadImport(deps.db, key, { onProgress: () => keepAlive(deps, key) });
       });
       await step.run("plan-chunks", () => planChunks(deps, plan, key));
-      // It held whatever the registry holds, personal numbers among it: it is not kept longer than it is needed.
-      await step.run("remove-upload", () => removeUpload(deps, key));
       return { status: "done", ...counts };
     },
   );
@@ -53,10 +50,4 @@ function planChunks(deps: Deps, plan: RunnablePlan, key: ImportKey): Promise<voi
     if (await planImportChunks(tx, key, first)) await startChunks(tx, deps, plan, key);
     await endImport(tx, key);
   });
-}
-
-/** Deletes the uploaded files. Safe to repeat. */
-async function removeUpload(deps: Deps, key: ImportKey): Promise<void> {
-  const paths = await inWorkspace(deps.db, key.workspaceId, (tx) => uploadedPaths(tx, key.importId));
-  await Promise.all(paths.map((path) => rm(path, { force: true })));
 }
