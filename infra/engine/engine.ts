@@ -1,9 +1,11 @@
 import type { EngineConfig } from "./config.ts";
 import { AppClient } from "./executor/app-client.ts";
 import { AppGate } from "./executor/app-gate.ts";
+import { cancelRun } from "./executor/cancel.ts";
 import { planCrons } from "./executor/cron-sync.ts";
 import { Executor } from "./executor/executor.ts";
 import { fireTimer } from "./executor/timers.ts";
+import { Signals, sendSignal } from "./executor/waits.ts";
 import { planRuns } from "./ingest/plan-runs.ts";
 import { startRuns } from "./ingest/start-runs.ts";
 import type { Log } from "./log.ts";
@@ -15,6 +17,7 @@ import { startHttpServer } from "./server/http-server.ts";
 import { Database } from "./state/database.ts";
 import { Retention } from "./state/retention.ts";
 import { Runs } from "./state/runs.ts";
+import { WaitedEvents } from "./state/waited-events.ts";
 import { Writer } from "./state/writer.ts";
 
 export interface Engine {
@@ -38,8 +41,12 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
   await registry.load();
   const client = new AppClient(config.requestTimeoutMs);
   const gate = new AppGate();
-  const ports = { config, log, registry, runs, writer, client, gate };
+  const waited = new WaitedEvents();
+  await waited.load(database);
+  const signals = new Signals();
+  const ports = { config, log, database, registry, runs, writer, waited, signals, client, gate };
   const executor = new Executor(ports);
+  const forget = (runId: string): void => scheduler.forget(runId);
   const scheduler = new Scheduler({
     backlog: new Backlog(database),
     log,
@@ -57,7 +64,12 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
   const retention = new Retention(database, config.retentionMs, log);
 
   const accept = async (events: IncomingEvent[]): Promise<void> => {
-    scheduler.offer(await startRuns(ports, planRuns(registry, events, Date.now())));
+    scheduler.offer(await startRuns(ports, planRuns(ports, events, Date.now())));
+  };
+  const cancel = async (runId: string, reason: string): Promise<boolean> => {
+    const cancelled = await cancelRun({ ...ports, forget }, runId, reason);
+    scheduler.offer(cancelled?.items ?? []);
+    return cancelled !== null;
   };
   const sync = async (request: SyncRequest): Promise<SyncResult> => {
     const result = await registry.sync(request);
@@ -72,7 +84,16 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
     return result;
   };
 
-  const server = await startHttpServer({ config, database, registry, executor, accept, sync }, log);
+  const signal = async (name: string, data: unknown): Promise<string | null> => {
+    const sent = await sendSignal(ports, name, data);
+    if (sent) scheduler.offer(sent.items);
+    return sent?.runId ?? null;
+  };
+
+  const server = await startHttpServer(
+    { config, database, registry, executor, accept, cancel, sync, signal },
+    log,
+  );
   scheduler.offer(await planCrons({ database, writer }, registry.all, Date.now()));
   await scheduler.start();
   retention.start();

@@ -1,4 +1,4 @@
-import { Environment } from "@marcbachmann/cel-js";
+import { Environment, serialize } from "@marcbachmann/cel-js";
 
 /** What an expression may look at: `event`, and `async` where two events meet. */
 export interface Facts {
@@ -47,6 +47,24 @@ export function keyOf(source: string, facts: Facts): string {
   return (
     JSON.stringify(value, (_key, member) => (typeof member === "bigint" ? Number(member) : member)) ?? ""
   );
+}
+
+/** A node of an expression's syntax, with the text that it stands for. */
+export interface AstNode {
+  op: string;
+  args: unknown;
+  source: string;
+}
+
+/** The syntax tree of an expression that can be parsed. */
+export function syntaxOf(source: string): AstNode {
+  const read = (node: unknown): unknown => {
+    if (Array.isArray(node)) return node.map(read);
+    if (typeof node !== "object" || node === null || !("op" in node)) return node;
+    const { op, args } = node as { op: string; args: unknown };
+    return { op, args: read(args), source: serialize(node as Parameters<typeof serialize>[0]) };
+  };
+  return read(environment.parse(source).ast) as AstNode;
 }
 
 function compile(source: string): Compiled {

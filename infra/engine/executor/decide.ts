@@ -4,9 +4,11 @@ import { stepErrorMemo } from "../protocol/errors.ts";
 import type { FunctionSpec } from "../protocol/functions.ts";
 import { type Op, opName, RUN_OP_ID } from "../protocol/ops.ts";
 import { goOnPartition } from "../scheduler/partitions.ts";
-import { ItemKind, type QueueItem, RunStatus, type StepRow } from "../state/rows.ts";
+import { ItemKind, type QueueItem, RunStatus, type StepRow, WaitKind, type WaitRow } from "../state/rows.ts";
 import type { RunState } from "../state/run-state.ts";
 import type { Outcome } from "./outcome.ts";
+import { NO_KEY, waitKey } from "./wait-keys.ts";
+import { waitProblem, waitTimeoutId } from "./waits.ts";
 
 /** A step that calls another function; the caller turns it into a run of that function. */
 export interface Invocation {
@@ -22,6 +24,9 @@ export interface Decision {
   steps: StepRow[];
   items: QueueItem[];
   invocations: Invocation[];
+  waits: WaitRow[];
+  /** Waits for a signal that another step takes over; they stay pending until they time out. */
+  replacedWaits: { runId: string; stepId: string }[];
   version: number | null;
   /** Set when the run ends here. */
   end: { status: number; output: string } | null;
@@ -36,6 +41,8 @@ export interface DecisionFacts {
   nowMs: number;
   /** The wait before the next attempt when the app named none. */
   retryDelayMs: (failedAttempt: number) => number;
+  /** Who waits already for the signals that the outcome's steps want to wait for, by signal. */
+  signalWaiters?: ReadonlyMap<string, { runId: string; stepId: string }>;
 }
 
 /** How long an invoke waits when it names no timeout. */
@@ -48,6 +55,8 @@ export function decide(facts: DecisionFacts, outcome: Outcome): Decision {
     steps: [],
     items: [],
     invocations: [],
+    waits: [],
+    replacedWaits: [],
     version: null,
     end: null,
     itemDone: true,
@@ -168,9 +177,49 @@ function planStep(facts: DecisionFacts, decision: Decision, op: Op): void {
     const payload = (op.opts?.payload ?? {}) as Record<string, unknown>;
     decision.invocations.push({ stepId: op.id, name, functionSlug: slug, payload, deadlineMs });
     if (typeof timeout === "string") decision.items.push(item(ItemKind.invokeTimeout, "i", deadlineMs));
+  } else if (op.op === "WaitForEvent" || op.op === "WaitForSignal") {
+    planWait(facts, decision, op, (dueAtMs) => ({
+      ...item(ItemKind.waitTimeout, "", dueAtMs),
+      id: waitTimeoutId(op.id),
+    }));
   } else {
     fail(decision, `Step "${name}" uses "${op.op}", which the local engine does not support yet.`);
   }
+}
+
+function planWait(
+  facts: DecisionFacts,
+  decision: Decision,
+  op: Op,
+  timeoutAt: (dueAtMs: number) => QueueItem,
+): void {
+  const { run, nowMs } = facts;
+  const name = opName(op);
+  const kind = op.op === "WaitForSignal" ? WaitKind.signal : WaitKind.event;
+  const awaited = kind === WaitKind.signal ? op.opts?.signal : op.name;
+  const { timeout, if: condition, conflict } = op.opts ?? {};
+  const untilMs = parseInstantMs(typeof timeout === "string" ? timeout : "365d", nowMs);
+  const problem = waitProblem(condition);
+  if (typeof awaited !== "string" || awaited === "" || untilMs === null || problem) {
+    fail(decision, `Step "${name}" waits with bad options${problem ? `: its expression ${problem}` : ""}.`);
+    return;
+  }
+  const taken = kind === WaitKind.signal ? facts.signalWaiters?.get(awaited) : undefined;
+  if (taken && (taken.runId !== run.id || taken.stepId !== op.id)) {
+    if (conflict !== "replace") {
+      fail(decision, `Step "${name}" cannot wait for the signal "${awaited}": another step waits for it.`);
+      return;
+    }
+    decision.replacedWaits.push(taken);
+  }
+  const row = run.plan(op.id, op.op, name);
+  if (!row) return;
+  const expression = typeof condition === "string" ? condition : null;
+  const event: unknown = JSON.parse(run.events[0] ?? "{}");
+  const key = kind === WaitKind.signal ? NO_KEY : waitKey(expression, event);
+  decision.steps.push(row);
+  decision.items.push(timeoutAt(untilMs));
+  decision.waits.push({ runId: run.id, stepId: op.id, kind, name: awaited, ...key, expression, atMs: nowMs });
 }
 
 function finishStep(run: RunState, op: Op): StepRow | null {
@@ -208,7 +257,7 @@ function settle(facts: DecisionFacts, decision: Decision): Decision {
   if (decision.end) {
     run.ended = true;
     run.go = "none";
-    return { ...decision, items: [], invocations: [], itemDone: false };
+    return { ...decision, items: [], invocations: [], waits: [], itemDone: false };
   }
   if (item.kind === ItemKind.step) return decision;
   const replaced = decision.items.some((next) => next.id === item.id);
@@ -237,7 +286,7 @@ function goItem(run: RunState, nowMs: number, attempt: number): QueueItem {
 }
 
 function fail(decision: Decision, message: string): void {
-  const error = { message, name: "UnsupportedError", stack: `UnsupportedError: ${message}` };
+  const error = { message, name: "EngineError", stack: `EngineError: ${message}` };
   decision.end = { status: RunStatus.failed, output: canonicalJson(error) };
 }
 

@@ -12,12 +12,13 @@ import type { AppClient } from "./app-client.ts";
 import type { AppGate } from "./app-gate.ts";
 import { decide, decideCheckpoint } from "./decide.ts";
 import { type Outcome, plainError, readAnswer } from "./outcome.ts";
-import { type SettlePorts, settleDecision } from "./settle.ts";
+import { settleDecision } from "./settle.ts";
+import { signalWaiters, type WaitPorts } from "./waits.ts";
 
 /** Connections that die under the same item count as failed attempts after this many in a row. */
 const MAX_BREAKS = 10;
 
-export interface ExecutorPorts extends SettlePorts {
+export interface ExecutorPorts extends WaitPorts {
   config: EngineConfig;
   client: AppClient;
   gate: AppGate;
@@ -55,6 +56,7 @@ export class Executor {
     }
     const parent = run.parent ? await runs.acquire(run.parent.runId) : null;
     try {
+      if (run.ended) return [];
       if (item.kind !== ItemKind.step) run.go = "running";
       let current = item;
       if (throttled) {
@@ -96,6 +98,7 @@ export class Executor {
     run: RunState,
     parent: RunState | null,
   ): Promise<QueueItem[]> {
+    if (run.ended) return [];
     const { config, client, gate } = this.#ports;
     const key = `${item.runId} ${item.id}`;
     const sent = (this.#sent.get(key) ?? item.attempt) + 1;
@@ -136,8 +139,15 @@ export class Executor {
       this.#breaks.delete(key);
       outcome = plainError(`The call to the app failed: ${answer.message}.`, true, null);
     }
-    if (run.ended) return [];
-    return await this.#settle(item, fn, run, parent, outcome, key);
+    const waits = outcome.kind === "ops" ? outcome.ops.filter((op) => op.op === "WaitForSignal") : [];
+    if (waits.length === 0) return await this.#settle(item, fn, run, parent, outcome, key);
+    return await this.#ports.signals.alone(async () => {
+      const waiters = await signalWaiters(
+        this.#ports.database,
+        waits.map((op) => String(op.opts?.signal)),
+      );
+      return await this.#settle(item, fn, run, parent, outcome, key, waiters);
+    });
   }
 
   async #settle(
@@ -147,7 +157,9 @@ export class Executor {
     parent: RunState | null,
     outcome: Outcome,
     key: string,
+    waiters?: ReadonlyMap<string, { runId: string; stepId: string }>,
   ): Promise<QueueItem[]> {
+    if (run.ended) return [];
     const nowMs = Date.now();
     const { config, log } = this.#ports;
     const decision = decide(
@@ -157,6 +169,7 @@ export class Executor {
         item,
         nowMs,
         retryDelayMs: (attempt) => retryDelayMs(attempt, Math.random(), config.retryScale),
+        ...(waiters ? { signalWaiters: waiters } : {}),
       },
       outcome,
     );

@@ -6,7 +6,26 @@ import { RunStatus } from "../state/rows.ts";
 import type { RunState } from "../state/run-state.ts";
 import type { Invocation } from "./decide.ts";
 
-/** The events that tell of a run's end: `inngest/function.failed` for a failed one, `inngest/function.finished` for all. */
+/** The status of an ended run in its events, and the event of its own that tells of it. */
+const ENDS: Record<number, { status: string; event: string | null }> = {
+  [RunStatus.completed]: { status: "Completed", event: null },
+  [RunStatus.failed]: { status: "Failed", event: "inngest/function.failed" },
+  [RunStatus.cancelled]: { status: "Cancelled", event: "inngest/function.cancelled" },
+};
+const CANCELLED = { error: "function cancelled", message: "function cancelled", name: "Error" };
+
+/** What a run's end is called: `inngest/function.failed` or `.cancelled`, and `.finished` for all. */
+export function endEventNames(status: number): string[] {
+  return [ENDS[status]?.event, "inngest/function.finished"].filter((name) => typeof name === "string");
+}
+
+/** The error that a run's end hands to whoever listens or invoked it; null when it completed. */
+export function endError(end: { status: number; output: string }): Record<string, unknown> | null {
+  if (end.status === RunStatus.cancelled) return CANCELLED;
+  return end.status === RunStatus.failed ? runError(end.output) : null;
+}
+
+/** The events that tell of a run's end, by the names of `endEventNames`. */
 export function endEvents(
   fn: FunctionSpec,
   run: RunState,
@@ -14,19 +33,20 @@ export function endEvents(
   nowMs: number,
 ): IncomingEvent[] {
   const triggers = run.events.map((event) => JSON.parse(event) as Record<string, unknown>);
-  const failed = end.status === RunStatus.failed;
+  const error = endError(end);
   const data = {
-    _inngest: { status: failed ? "Failed" : "Completed" },
-    ...(failed ? { error: runError(end.output) } : {}),
+    _inngest: { status: ENDS[end.status]?.status },
+    ...(error ? { error } : {}),
     event: triggers[0] ?? {},
     events: triggers.map(({ user: _user, ...event }) => event),
     function_id: fn.slug,
     result: JSON.parse(end.output),
     run_id: run.id,
   };
-  const finished = internalEvent("inngest/function.finished", data, newId(nowMs), nowMs);
-  // The real server gives the failure the run's own id.
-  return failed ? [internalEvent("inngest/function.failed", data, run.id, nowMs), finished] : [finished];
+  // The real server gives the event of a failure the run's own id.
+  return endEventNames(end.status).map((name, index, names) =>
+    internalEvent(name, data, names.length > 1 && index === 0 ? run.id : newId(nowMs), nowMs),
+  );
 }
 
 /** The event of an invoked function. */

@@ -1,20 +1,21 @@
 import { addRun, eventRow, noRuns, type PlannedRuns, planRun, planRuns } from "../ingest/plan-runs.ts";
 import { startRuns } from "../ingest/start-runs.ts";
 import { canonicalJson } from "../protocol/canonical-json.ts";
-import { runError } from "../protocol/errors.ts";
 import type { FunctionSpec } from "../protocol/functions.ts";
 import type { Registry } from "../registry.ts";
-import { type Change, type QueueItem, RunStatus } from "../state/rows.ts";
+import { type Change, type QueueItem, WaitKind } from "../state/rows.ts";
 import type { RunState } from "../state/run-state.ts";
 import type { Runs } from "../state/runs.ts";
+import type { WaitedEvents } from "../state/waited-events.ts";
 import type { Writer } from "../state/writer.ts";
 import { type Decision, goOn, type Invocation } from "./decide.ts";
-import { endEvents, invokedEvent } from "./run-events.ts";
+import { endError, endEventNames, endEvents, invokedEvent } from "./run-events.ts";
 
 export interface SettlePorts {
   registry: Registry;
   runs: Runs;
   writer: Writer;
+  waited: WaitedEvents;
 }
 
 /**
@@ -33,6 +34,9 @@ export async function settleDecision(
     items: [...decision.items],
   };
   if (decision.version !== null) change.versions = [{ runId: run.id, version: decision.version }];
+  change.waits = decision.waits;
+  change.removeWaits = decision.replacedWaits;
+  for (const wait of decision.waits) if (wait.kind === WaitKind.event) ports.waited.add(wait.name);
   if (decision.itemDone) change.removeItems = [{ runId: run.id, id: facts.item.id }];
   let planned: PlannedRuns = noRuns();
   for (const call of decision.invocations) invoke(ports, facts, call, change, planned);
@@ -71,35 +75,37 @@ function invoke(
 }
 
 /** Only events that start something are stored: a finished run is no event to most. */
-function planEnd(
+export function planEnd(
   ports: SettlePorts,
   fn: FunctionSpec,
   run: RunState,
   end: { status: number; output: string },
   nowMs: number,
 ): PlannedRuns {
-  const listened =
-    ports.registry.forEvent("inngest/function.finished").length > 0 ||
-    (end.status === RunStatus.failed && ports.registry.forEvent("inngest/function.failed").length > 0);
-  if (!listened) return noRuns();
+  if (!endEventNames(end.status).some((name) => isListened(ports, name))) return noRuns();
   const events = endEvents(fn, run, end, nowMs);
-  const planned = planRuns(ports.registry, events, nowMs);
-  const used = new Set(planned.change.runs.map((entry) => entry.run.eventId));
+  const planned = planRuns(ports, events, nowMs);
+  const used = new Set([
+    ...planned.change.runs.map((entry) => entry.run.eventId),
+    ...planned.items.map((item) => item.stepId),
+  ]);
   planned.change.events = events.filter((event) => used.has(event.internalId)).map(eventRow);
   return planned;
 }
 
-function wakeParent(
+function isListened(ports: SettlePorts, name: string): boolean {
+  return ports.registry.forEvent(name).length > 0 || ports.waited.has(name);
+}
+
+export function wakeParent(
   parent: RunState,
   run: RunState,
   end: { status: number; output: string },
   nowMs: number,
   change: { steps: NonNullable<Change["steps"]>; items: QueueItem[] },
 ): void {
-  const memo =
-    end.status === RunStatus.completed
-      ? `{"data":${end.output}}`
-      : canonicalJson({ error: runError(end.output) });
+  const error = endError(end);
+  const memo = error ? canonicalJson({ error }) : `{"data":${end.output}}`;
   if (!parent.ended) finishStep(parent, run.parent?.stepId ?? "", memo, nowMs, change);
 }
 

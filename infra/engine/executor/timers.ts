@@ -7,6 +7,7 @@ import { newId, uuidFromName } from "../protocol/ids.ts";
 import { nextTick } from "../scheduler/cron.ts";
 import { type Change, ItemKind, type QueueItem } from "../state/rows.ts";
 import { finishStep, type SettlePorts } from "./settle.ts";
+import { fireMatch, type WaitPorts } from "./waits.ts";
 
 const INVOKE_TIMEOUT = canonicalJson({
   error: {
@@ -18,20 +19,23 @@ const INVOKE_TIMEOUT = canonicalJson({
 });
 
 /** Handles a timer that came due; returns the items to do next. */
-export async function fireTimer(ports: SettlePorts, item: QueueItem): Promise<QueueItem[]> {
+export async function fireTimer(ports: WaitPorts, item: QueueItem): Promise<QueueItem[]> {
   if (item.kind === ItemKind.cron) return await fireCron(ports, item);
+  if (item.kind === ItemKind.match) return await fireMatch(ports, item);
   const change: Change & { steps: NonNullable<Change["steps"]>; items: QueueItem[] } = {
     steps: [],
     items: [],
   };
   change.removeItems = [{ runId: item.runId, id: item.id }];
+  if (item.kind === ItemKind.waitTimeout)
+    change.removeWaits = [{ runId: item.runId, stepId: item.stepId ?? "" }];
   const run = await ports.runs.acquire(item.runId);
   try {
     if (run && !run.ended) {
       finishStep(
         run,
         item.stepId ?? "",
-        item.kind === ItemKind.sleep ? "null" : INVOKE_TIMEOUT,
+        item.kind === ItemKind.invokeTimeout ? INVOKE_TIMEOUT : "null",
         Date.now(),
         change,
       );

@@ -6,19 +6,29 @@ import type { Registry } from "../registry.ts";
 import { prioritySeconds, runKeys, startPartition } from "../scheduler/partitions.ts";
 import { type Change, type EventRow, ItemKind, type QueueItem, type RunRow } from "../state/rows.ts";
 import { RunState } from "../state/run-state.ts";
+import type { WaitedEvents } from "../state/waited-events.ts";
+
+const NO_FUNCTION = "00000000-0000-0000-0000-000000000000";
 
 /** Runs that are to be started, and the change that makes them durable. */
 export interface PlannedRuns {
   change: Required<Pick<Change, "events" | "runs">>;
   runs: { state: RunState; item: QueueItem }[];
+  /** Items that come with the events, whether or not a run starts. */
+  items: QueueItem[];
 }
 
 /** Which functions these events start; nothing is stored yet. */
-export function planRuns(registry: Registry, events: IncomingEvent[], nowMs: number): PlannedRuns {
-  const planned: PlannedRuns = { change: { events: events.map(eventRow), runs: [] }, runs: [] };
+export function planRuns(
+  ports: { registry: Registry; waited: WaitedEvents },
+  events: IncomingEvent[],
+  nowMs: number,
+): PlannedRuns {
+  const planned: PlannedRuns = { ...noRuns(), change: { events: events.map(eventRow), runs: [] } };
   for (const event of events) {
+    if (ports.waited.has(event.name)) planned.items.push(matchItem(event.internalId, nowMs));
     const started = new Set<string>();
-    for (const { fn, expression } of registry.forEvent(event.name)) {
+    for (const { fn, expression } of ports.registry.forEvent(event.name)) {
       // A function with two triggers that both match still starts once.
       if (started.has(fn.id) || !matches(expression, { event: event.value })) continue;
       started.add(fn.id);
@@ -29,6 +39,21 @@ export function planRuns(registry: Registry, events: IncomingEvent[], nowMs: num
     }
   }
   return planned;
+}
+
+/** Hands an event to the steps that wait for it; committed with the event, so that none is missed. */
+function matchItem(internalId: string, nowMs: number): QueueItem {
+  return {
+    id: `match:${internalId}`,
+    runId: "",
+    fnId: NO_FUNCTION,
+    partition: "",
+    kind: ItemKind.match,
+    stepId: internalId,
+    attempt: 0,
+    dueAtMs: nowMs,
+    score: nowMs,
+  };
 }
 
 /** One run of one function for one event. */
@@ -81,7 +106,7 @@ export function planRun(
 
 /** A plan with nothing in it. */
 export function noRuns(): PlannedRuns {
-  return { change: { events: [], runs: [] }, runs: [] };
+  return { change: { events: [], runs: [] }, runs: [], items: [] };
 }
 
 /** Adds a planned run to a plan; its event is added by the caller. */

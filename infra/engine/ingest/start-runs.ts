@@ -12,8 +12,12 @@ export async function startRuns(
   planned: PlannedRuns,
   also: Change = {},
 ): Promise<QueueItem[]> {
-  const { droppedRuns } = await ports.writer.commit({ ...also, ...planned.change });
+  const { droppedRuns } = await ports.writer.commit({
+    ...also,
+    ...planned.change,
+    items: [...(also.items ?? []), ...planned.items],
+  });
   const started = planned.runs.filter(({ state }) => !droppedRuns.has(state.id));
   for (const { state } of started) ports.runs.add(state);
-  return started.map(({ item }) => item);
+  return [...started.map(({ item }) => item), ...planned.items];
 }

@@ -19,7 +19,7 @@ export class Backlog {
       text: `select i.* from unnest($1::text[]) as p (name) cross join lateral (
                select * from queue_item q
                where q.partition = p.name and q.score <= $2 and q.due_at_ms <= $3 and q.kind < 3
-               order by q.score, q.id limit $4) i`,
+               order by q.score, q.run_id, q.id limit $4) i`,
       values: [partitions, nowMs + MAX_PRIORITY_MS, nowMs, limit],
     });
     return found.rows.map(readItem);

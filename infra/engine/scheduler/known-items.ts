@@ -14,6 +14,10 @@ export class KnownItems {
     return this.#held.size;
   }
 
+  holds(runId: string, id: string): boolean {
+    return this.#held.has(`${runId} ${id}`);
+  }
+
   /** False when memory holds it already. */
   hold(item: QueueItem): boolean {
     const key = keyOf(item);

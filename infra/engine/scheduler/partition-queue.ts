@@ -32,6 +32,6 @@ export class PartitionQueue {
   }
 }
 
-function before(a: QueueItem, b: QueueItem): boolean {
-  return a.score < b.score || (a.score === b.score && a.id < b.id);
+export function before(a: QueueItem, b: QueueItem): boolean {
+  return a.score < b.score || (a.score === b.score && a.runId < b.runId);
 }

@@ -2,7 +2,7 @@ import type { Log } from "../log.ts";
 import type { QueueItem } from "../state/rows.ts";
 import type { Backlog } from "./backlog.ts";
 import type { KnownItems } from "./known-items.ts";
-import { PartitionQueue } from "./partition-queue.ts";
+import { before, PartitionQueue } from "./partition-queue.ts";
 
 /** Items per partition in memory; fewer when memory holds many. */
 const PAGE = 256;
@@ -127,8 +127,7 @@ export class PartitionStore {
         const partition = this.#partitions.get(item.partition);
         if (partition && this.#ports.known.hold(item)) partition.items.push(item);
       }
-      for (const partition of partitions)
-        partition.items.sort((a, b) => a.score - b.score || (a.id < b.id ? -1 : 1));
+      for (const partition of partitions) partition.items.sort((a, b) => (before(a, b) ? -1 : 1));
     } catch (error) {
       this.#ports.log.warn({ err: error }, "the queue could not be read; trying again");
       await new Promise((resolve) => setTimeout(resolve, 500));

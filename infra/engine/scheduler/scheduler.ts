@@ -34,6 +34,8 @@ export class Scheduler {
   readonly #timers: TimerQueue;
   readonly #partitions: PartitionStore;
   readonly #waiters = new Map<string, Set<PartitionQueue>>();
+  /** Cancelled runs whose "go on" item memory still holds. */
+  readonly #cancelled = new Set<string>();
   #throttles = new Map<string, number>();
   #inFlight = 0;
   #kicked = false;
@@ -81,6 +83,11 @@ export class Scheduler {
     this.#kick();
   }
 
+  /** The run was cancelled: what is held of it in memory takes no slot and no throttle's turn. */
+  forget(runId: string): void {
+    if (this.#known.holds(runId, "go")) this.#cancelled.add(runId);
+  }
+
   /** Starts nothing more. */
   stop(): void {
     this.#stopped = true;
@@ -126,6 +133,12 @@ export class Scheduler {
   }
 
   #serve(partition: PartitionQueue): void {
+    while (this.#cancelled.size > 0 && this.#cancelled.delete(partition.items[0]?.runId ?? ""))
+      this.#known.drop(partition.items.shift() as QueueItem);
+    if (partition.items.length === 0) {
+      this.#partitions.requeue(partition);
+      return;
+    }
     const fn = this.#ports.functionById(partition.read.fnId);
     const now = Date.now();
     const slots = fn ? slotsOf(fn, partition.read) : [];
@@ -188,6 +201,7 @@ export class Scheduler {
     this.#slots.give(slots);
     for (const slot of slots) this.#wake(slot.key);
     this.#known.drop(item);
+    if (this.#cancelled.size > 0) this.#cancelled.delete(item.runId);
     this.offer(next);
   }
 

@@ -33,13 +33,9 @@ export class TimerQueue {
   /** Takes an item in; it is left to the database when it lies beyond the horizon. */
   offer(item: QueueItem): void {
     if (!this.#everything && item.dueAtMs > this.#horizon.dueAtMs) return;
-    if (this.#everything && this.#heap.size >= MAX_HELD) {
-      this.#everything = false;
-      this.#horizon = { dueAtMs: item.dueAtMs - 1, key: "" };
-      return;
-    }
     if (!this.#known.hold(item)) return;
     this.#heap.push(item);
+    if (this.#heap.size > MAX_HELD) this.#giveBack();
     this.#arm();
   }
 
@@ -54,6 +50,16 @@ export class TimerQueue {
   stop(): void {
     this.#stopped = true;
     if (this.#timer) clearTimeout(this.#timer);
+  }
+
+  /** Leaves the later half to the database, so that what comes due sooner always has a place. */
+  #giveBack(): void {
+    const kept: QueueItem[] = [];
+    while (kept.length < MAX_HELD / 2) kept.push(this.#heap.pop() as QueueItem);
+    for (let item = this.#heap.pop(); item; item = this.#heap.pop()) this.#known.drop(item);
+    for (const item of kept) this.#heap.push(item);
+    this.#everything = false;
+    this.#horizon = { dueAtMs: kept.at(-1)?.dueAtMs ?? -1, key: "" };
   }
 
   #tick(): void {

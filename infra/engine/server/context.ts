@@ -12,5 +12,9 @@ export interface ServerContext {
   executor: Executor;
   /** Makes events and the runs they start durable. */
   accept: (events: IncomingEvent[]) => Promise<void>;
+  /** Cancels a run that has not ended; false when there is none. */
+  cancel: (runId: string, reason: string) => Promise<boolean>;
   sync: (request: SyncRequest) => Promise<SyncResult>;
+  /** Hands a signal to the step waiting for it; that step's run, or null when none waits. */
+  signal: (name: string, data: unknown) => Promise<string | null>;
 }

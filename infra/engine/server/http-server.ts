@@ -8,6 +8,7 @@ import { devRoutes } from "./dev-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { registerRoutes } from "./register-routes.ts";
 import { runRoutes } from "./run-routes.ts";
+import { signalRoutes } from "./signal-routes.ts";
 
 export interface HttpServer {
   port: number;
@@ -26,6 +27,7 @@ export async function startHttpServer(context: ServerContext, log: Log): Promise
   app.route("/", registerRoutes(context));
   app.route("/", checkpointRoutes(context));
   app.route("/", runRoutes(context));
+  app.route("/", signalRoutes(context));
   app.notFound((c) =>
     c.json({ error: `The local engine has no ${c.req.method} ${c.req.path}.`, status: 404 }, 404),
   );

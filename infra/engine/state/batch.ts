@@ -1,4 +1,4 @@
-import type { Change, EventRow, FinishRow, QueueItem, RunRow, StepRow } from "./rows.ts";
+import type { Change, EventRow, FinishRow, QueueItem, RunRow, StepRow, WaitRow } from "./rows.ts";
 
 /** Several changes made one, last word per row: what a single transaction writes. */
 export interface Batch {
@@ -12,6 +12,8 @@ export interface Batch {
   finishes: FinishRow[];
   versions: { runId: string; version: number }[];
   throttles: { key: string; tatMs: number }[];
+  waits: WaitRow[];
+  removeWaits: { runId: string; stepId: string }[];
 }
 
 /** Merges changes in their order; Postgres refuses to touch a row twice in one statement. */
@@ -25,6 +27,7 @@ export function mergeChanges(changes: readonly Change[]): Batch {
   const finishes = new Map<string, FinishRow>();
   const versions = new Map<string, number>();
   const throttles = new Map<string, number>();
+  const waits = new Map<string, WaitRow | { runId: string; stepId: string; removed: true }>();
   const duplicates = new Set<string>();
   for (const change of changes) {
     const mine = new Set<string>();
@@ -51,10 +54,16 @@ export function mergeChanges(changes: readonly Change[]): Batch {
       if (!finishes.has(finish.runId)) finishes.set(finish.runId, finish);
     for (const { runId, version } of change.versions ?? []) versions.set(runId, version);
     for (const { key, tatMs } of change.throttles ?? []) throttles.set(key, tatMs);
+    for (const wait of change.waits ?? []) waits.set(`${wait.runId} ${wait.stepId}`, wait);
+    for (const wait of change.removeWaits ?? [])
+      waits.set(`${wait.runId} ${wait.stepId}`, { ...wait, removed: true });
   }
   const kept: QueueItem[] = [];
   const removed: { runId: string; id: string }[] = [];
   for (const item of items.values()) "removed" in item ? removed.push(item) : kept.push(item);
+  const keptWaits: WaitRow[] = [];
+  const removedWaits: { runId: string; stepId: string }[] = [];
+  for (const wait of waits.values()) "removed" in wait ? removedWaits.push(wait) : keptWaits.push(wait);
   return {
     events: [...events.values()],
     runs,
@@ -65,5 +74,7 @@ export function mergeChanges(changes: readonly Change[]): Batch {
     finishes: [...finishes.values()],
     versions: [...versions].map(([runId, version]) => ({ runId, version })),
     throttles: [...throttles].map(([key, tatMs]) => ({ key, tatMs })),
+    waits: keptWaits,
+    removeWaits: removedWaits,
   };
 }

@@ -1,15 +1,26 @@
 /** What a queue item asks for. Kinds from 3 on are timers: they are handled inside the engine. */
-export const ItemKind = { start: 0, goOn: 1, step: 2, sleep: 3, invokeTimeout: 4, cron: 5 } as const;
+export const ItemKind = {
+  start: 0,
+  goOn: 1,
+  step: 2,
+  sleep: 3,
+  invokeTimeout: 4,
+  cron: 5,
+  /** Hands an event to the steps that wait for it. */
+  match: 6,
+  /** The end of a wait that nothing came for. */
+  waitTimeout: 7,
+} as const;
 
 /** A durable piece of work. It stays in the database until the commit that records what came of it. */
 export interface QueueItem {
   id: string;
-  /** The run; "" for cron ticks. */
+  /** The run; "" for cron ticks and events to be matched. */
   runId: string;
   fnId: string;
   partition: string;
   kind: number;
-  /** The planned, sleeping or invoking step; the expression of a cron tick. */
+  /** The step; the expression of a cron tick; the internal id of an event to be matched. */
   stepId: string | null;
   /** Failed attempts so far. */
   attempt: number;
@@ -51,6 +62,20 @@ export interface StepRow {
   deadlineMs: number | null;
 }
 
+export const WaitKind = { event: 0, signal: 1 } as const;
+
+/** A step that waits for an event or a signal. */
+export interface WaitRow {
+  runId: string;
+  stepId: string;
+  kind: number;
+  name: string;
+  path: string;
+  matchKey: string;
+  expression: string | null;
+  atMs: number;
+}
+
 export const RunStatus = { active: 0, completed: 1, failed: 2, cancelled: 3 } as const;
 
 export interface FinishRow {
@@ -71,6 +96,8 @@ export interface Change {
   finishes?: FinishRow[];
   versions?: { runId: string; version: number }[];
   throttles?: { key: string; tatMs: number }[];
+  waits?: WaitRow[];
+  removeWaits?: { runId: string; stepId: string }[];
 }
 
 /** What a change came to: runs not started because their event was a duplicate. */

@@ -64,8 +64,38 @@ export async function writeBatch(client: Client, batch: Batch, nowMs: number): P
       values: [batch.removeItems.map((i) => i.runId), batch.removeItems.map((i) => i.id)],
     });
   }
+  await writeWaits(client, batch);
   await writeRunChanges(client, batch, nowMs);
   return dropped;
+}
+
+async function writeWaits(client: Client, { waits, removeWaits }: Batch): Promise<void> {
+  if (waits.length > 0) {
+    await client.query({
+      name: "insert-waits",
+      text: `insert into wait (run_id, step_id, kind, name, path, match_key, expression, at_ms)
+             select * from unnest($1::text[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::text[],
+                                  $7::text[], $8::bigint[]) on conflict do nothing`,
+      values: [
+        waits.map((w) => w.runId),
+        waits.map((w) => pgText(w.stepId)),
+        waits.map((w) => w.kind),
+        waits.map((w) => pgText(w.name)),
+        waits.map((w) => pgText(w.path)),
+        waits.map((w) => w.matchKey),
+        waits.map((w) => (w.expression === null ? null : pgText(w.expression))),
+        waits.map((w) => w.atMs),
+      ],
+    });
+  }
+  if (removeWaits.length > 0) {
+    await client.query({
+      name: "delete-waits",
+      text: `delete from wait w using unnest($1::text[], $2::text[]) as d (run_id, step_id)
+             where w.run_id = d.run_id and w.step_id = d.step_id`,
+      values: [removeWaits.map((w) => w.runId), removeWaits.map((w) => pgText(w.stepId))],
+    });
+  }
 }
 
 async function claimKeys(client: Client, batch: Batch, dropped: Set<string>, nowMs: number): Promise<void> {
@@ -168,7 +198,8 @@ async function writeRunChanges(client: Client, batch: Batch, nowMs: number): Pro
     });
     await client.query({
       name: "delete-run-items",
-      text: "delete from queue_item where run_id = any($1::text[])",
+      text: `with w as (delete from wait where run_id = any($1::text[]))
+             delete from queue_item where run_id = any($1::text[])`,
       values: [ids],
     });
   }
