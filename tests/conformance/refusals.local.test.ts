@@ -8,8 +8,15 @@ describe.skipIf(Boolean(process.env.INNGEST_BASE_URL))("what the local engine re
 
   beforeAll(async () => {
     world = await createWorld((client, name) => [
-      client.createFunction({ id: "waits", triggers: [{ event: name("waits") }] }, async ({ step }) => {
-        await step.waitForEvent("answer", { event: name("answer"), timeout: "1s" });
+      client.createFunction({ id: "infer", triggers: [{ event: name("infer") }] }, async ({ step }) => {
+        const model = step.ai.models.openai({ model: "any", apiKey: "none" });
+        await step.ai.infer("ask", { model, body: { messages: [] } });
+      }),
+      client.createFunction({ id: "fetch", triggers: [{ event: name("fetch") }] }, async ({ step }) => {
+        await step.fetch("http://127.0.0.1:1/");
+      }),
+      client.createFunction({ id: "odd-wait", triggers: [{ event: name("odd-wait") }] }, async ({ step }) => {
+        await step.waitForEvent("odd", { event: name("x"), if: "async.data ==", timeout: "5s" });
       }),
       client.createFunction({ id: "fine", triggers: [{ event: name("fine") }] }, async () => "fine"),
     ]);
@@ -70,12 +77,13 @@ describe.skipIf(Boolean(process.env.INNGEST_BASE_URL))("what the local engine re
     expect(JSON.parse(answer.text).error).toMatch(sentence);
   });
 
-  test("a step kind that is not supported fails the run and says why", async () => {
-    const [run] = await world.ended(await world.send("waits"));
-    expect(run).toMatchObject({
-      status: "Failed",
-      output: { message: expect.stringMatching(/"WaitForEvent".*not support/) },
-    });
+  test.each([
+    ["infer", /"AIGateway".*not support/],
+    ["fetch", /"Gateway".*not support/],
+    ["odd-wait", /waits with bad options/],
+  ])("%s fails the run at once and says why", async (name, message) => {
+    const [run] = await world.ended(await world.send(name));
+    expect(run).toMatchObject({ status: "Failed", output: { message: expect.stringMatching(message) } });
     expect(await world.ended(await world.send("fine"))).toMatchObject([{ output: "fine" }]);
   });
 
