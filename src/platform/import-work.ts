@@ -8,10 +8,12 @@ import {
   overdueImports,
   restartImport,
 } from "#db/queries/import-runs.ts";
+import { findImport } from "#db/queries/imports.ts";
 import { SupersededError } from "#src/domain/errors.ts";
 import { fileUploaded } from "#src/events/imports.ts";
 import type { Logger } from "./logger.ts";
 import { addToOutbox, markConsumed } from "./outbox.ts";
+import { removeFiles } from "./registry-import/upload-files.ts";
 
 export interface ImportWorkDeps {
   db: Db;
@@ -50,6 +52,9 @@ export function afterImportFailure(
   return inWorkspace(deps.db, workspaceId, async (tx) => {
     if (failure.lasting || attempt >= MAX_ATTEMPTS) {
       await failImport(tx, key, failure.message);
+      // What holds personal numbers is not kept for a load that will never be.
+      const ended = await findImport(tx, workspaceId, importId);
+      if (ended) await removeFiles([ended.filePath, ended.statesPath, ended.activitiesPath]);
     } else if (await restartImport(tx, key, deps.config.FIELD_DEADLINE_MS * 6)) {
       const again = fileUploaded.create({ workspaceId, importId, jobId, attempt: attempt + 1 });
       await addToOutbox(tx, [again], { sendAfterMs: deps.config.FIELD_RETRY_MS * 2 ** (attempt - 1) });
