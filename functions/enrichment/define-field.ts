@@ -8,7 +8,7 @@ import {
   writeFieldValues,
 } from "#db/queries/field-values.ts";
 import type { Deps } from "#src/deps.ts";
-import { maskValues } from "#src/domain/mask-values.ts";
+import { maskPersonalNumbersDeep } from "#src/domain/registry/personal-numbers.ts";
 import { whileMine } from "#src/platform/chunk-work.ts";
 import type { ChunkFunction, Limits } from "./define-chunk-function.ts";
 
@@ -143,7 +143,7 @@ function checkAnswer<Value extends Record<string, unknown>>(
   if (answer.status !== "found") return answer;
   const parsed = schema.safeParse(answer.value);
   if (!parsed.success) return { status: "failed", code: "bad_value", retryable: false };
-  return { ...answer, value: maskValues(parsed.data) };
+  return { ...answer, value: maskPersonalNumbersDeep(parsed.data) };
 }
 
 function toFieldValue(
