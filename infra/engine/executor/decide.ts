@@ -4,7 +4,15 @@ import { stepErrorMemo } from "../protocol/errors.ts";
 import type { FunctionSpec } from "../protocol/functions.ts";
 import { type Op, opName, RUN_OP_ID } from "../protocol/ops.ts";
 import { goOnPartition } from "../scheduler/partitions.ts";
-import { ItemKind, type QueueItem, RunStatus, type StepRow, WaitKind, type WaitRow } from "../state/rows.ts";
+import {
+  type FailedAttemptRow,
+  ItemKind,
+  type QueueItem,
+  RunStatus,
+  type StepRow,
+  WaitKind,
+  type WaitRow,
+} from "../state/rows.ts";
 import type { RunState } from "../state/run-state.ts";
 import type { Outcome } from "./outcome.ts";
 import { NO_KEY, waitKey } from "./wait-keys.ts";
@@ -25,6 +33,7 @@ export interface Decision {
   items: QueueItem[];
   invocations: Invocation[];
   waits: WaitRow[];
+  failedAttempts: FailedAttemptRow[];
   /** Waits for a signal that another step takes over; they stay pending until they time out. */
   replacedWaits: { runId: string; stepId: string }[];
   version: number | null;
@@ -56,6 +65,7 @@ export function decide(facts: DecisionFacts, outcome: Outcome): Decision {
     items: [],
     invocations: [],
     waits: [],
+    failedAttempts: [],
     replacedWaits: [],
     version: null,
     end: null,
@@ -108,9 +118,10 @@ function applyOps(
       if (op.id === RUN_OP_ID)
         retryOrEnd(facts, decision, canonicalJson(op.error ?? {}), !last, outcome.retryAfterMs);
       else if (last) {
-        push(decision.steps, run.finish(op.id, stepErrorMemo(op.error), op.op, opName(op)));
+        const row = run.finish(op.id, stepErrorMemo(op.error), op.op, opName(op));
+        push(decision.steps, row && told(row, op));
         finished = true;
-      } else retry(facts, decision, outcome.retryAfterMs);
+      } else retry(facts, decision, op.id, stepErrorMemo(op.error), outcome.retryAfterMs);
     } else if (op.op === "DiscoveryRequest") {
       finished = true;
     } else {
@@ -149,7 +160,7 @@ function planStep(facts: DecisionFacts, decision: Decision, op: Op): void {
   if (op.op === "StepPlanned") {
     const row = run.plan(op.id, op.op, name);
     if (row) {
-      decision.steps.push(row);
+      decision.steps.push(told(row, op));
       decision.items.push(item(ItemKind.step, "s", nowMs));
     }
   } else if (op.op === "Sleep") {
@@ -160,7 +171,7 @@ function planStep(facts: DecisionFacts, decision: Decision, op: Op): void {
     }
     const row = run.plan(op.id, op.op, name);
     if (row) {
-      decision.steps.push(row);
+      decision.steps.push(told(row, op));
       decision.items.push(item(ItemKind.sleep, "z", untilMs));
     }
   } else if (op.op === "InvokeFunction") {
@@ -173,7 +184,7 @@ function planStep(facts: DecisionFacts, decision: Decision, op: Op): void {
     }
     const row = run.plan(op.id, op.op, name, deadlineMs);
     if (!row) return;
-    decision.steps.push(row);
+    decision.steps.push(told(row, op));
     const payload = (op.opts?.payload ?? {}) as Record<string, unknown>;
     decision.invocations.push({ stepId: op.id, name, functionSlug: slug, payload, deadlineMs });
     if (typeof timeout === "string") decision.items.push(item(ItemKind.invokeTimeout, "i", deadlineMs));
@@ -217,13 +228,25 @@ function planWait(
   const expression = typeof condition === "string" ? condition : null;
   const event: unknown = JSON.parse(run.events[0] ?? "{}");
   const key = kind === WaitKind.signal ? NO_KEY : waitKey(expression, event);
-  decision.steps.push(row);
+  decision.steps.push(told(row, op));
   decision.items.push(timeoutAt(untilMs));
   decision.waits.push({ runId: run.id, stepId: op.id, kind, name: awaited, ...key, expression, atMs: nowMs });
 }
 
 function finishStep(run: RunState, op: Op): StepRow | null {
-  return run.finish(op.id, `{"data":${canonicalJson(op.data ?? null)}}`, op.op, opName(op));
+  const row = run.finish(op.id, `{"data":${canonicalJson(op.data ?? null)}}`, op.op, opName(op));
+  return row && told(row, op);
+}
+
+/** The step with what the SDK tells of it beside its result, for people to see. */
+function told(row: StepRow, op: Op): StepRow {
+  const { type: _type, ...given } = op.opts ?? {};
+  const startedNs = Number((op.timing as { a?: unknown } | undefined)?.a);
+  return {
+    ...row,
+    input: Object.keys(given).length > 0 ? canonicalJson(given) : null,
+    startedAtMs: startedNs > 0 ? Math.round(startedNs / 1e6) : null,
+  };
 }
 
 function retryOrEnd(
@@ -233,12 +256,20 @@ function retryOrEnd(
   retriable: boolean,
   retryAfterMs: number | null,
 ): void {
-  if (retriable && facts.item.attempt + 1 < facts.fn.maxAttempts) retry(facts, decision, retryAfterMs);
+  if (retriable && facts.item.attempt + 1 < facts.fn.maxAttempts)
+    retry(facts, decision, "", error, retryAfterMs);
   else decision.end = { status: RunStatus.failed, output: error };
 }
 
-function retry(facts: DecisionFacts, decision: Decision, retryAfterMs: number | null): void {
+function retry(
+  facts: DecisionFacts,
+  decision: Decision,
+  stepId: string,
+  error: string,
+  retryAfterMs: number | null,
+): void {
   const { item, run, nowMs } = facts;
+  decision.failedAttempts.push({ runId: run.id, stepId, attempt: item.attempt, error, atMs: nowMs });
   const dueAtMs = nowMs + (retryAfterMs ?? facts.retryDelayMs(item.attempt));
   decision.itemDone = false;
   decision.items.push({

@@ -35,6 +35,7 @@ export async function settleDecision(
   };
   if (decision.version !== null) change.versions = [{ runId: run.id, version: decision.version }];
   change.waits = decision.waits;
+  change.failedAttempts = decision.failedAttempts;
   change.removeWaits = decision.replacedWaits;
   for (const wait of decision.waits) if (wait.kind === WaitKind.event) ports.waited.add(wait.name);
   if (decision.itemDone) change.removeItems = [{ runId: run.id, id: facts.item.id }];

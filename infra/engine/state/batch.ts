@@ -1,4 +1,13 @@
-import type { Change, EventRow, FinishRow, QueueItem, RunRow, StepRow, WaitRow } from "./rows.ts";
+import type {
+  Change,
+  EventRow,
+  FailedAttemptRow,
+  FinishRow,
+  QueueItem,
+  RunRow,
+  StepRow,
+  WaitRow,
+} from "./rows.ts";
 
 /** Several changes made one, last word per row: what a single transaction writes. */
 export interface Batch {
@@ -12,6 +21,7 @@ export interface Batch {
   finishes: FinishRow[];
   versions: { runId: string; version: number }[];
   throttles: { key: string; tatMs: number }[];
+  failedAttempts: FailedAttemptRow[];
   waits: WaitRow[];
   removeWaits: { runId: string; stepId: string }[];
 }
@@ -28,6 +38,7 @@ export function mergeChanges(changes: readonly Change[]): Batch {
   const versions = new Map<string, number>();
   const throttles = new Map<string, number>();
   const waits = new Map<string, WaitRow | { runId: string; stepId: string; removed: true }>();
+  const failedAttempts = new Map<string, FailedAttemptRow>();
   const duplicates = new Set<string>();
   for (const change of changes) {
     const mine = new Set<string>();
@@ -54,6 +65,8 @@ export function mergeChanges(changes: readonly Change[]): Batch {
       if (!finishes.has(finish.runId)) finishes.set(finish.runId, finish);
     for (const { runId, version } of change.versions ?? []) versions.set(runId, version);
     for (const { key, tatMs } of change.throttles ?? []) throttles.set(key, tatMs);
+    for (const failed of change.failedAttempts ?? [])
+      failedAttempts.set(`${failed.runId} ${failed.stepId} ${failed.attempt}`, failed);
     for (const wait of change.waits ?? []) waits.set(`${wait.runId} ${wait.stepId}`, wait);
     for (const wait of change.removeWaits ?? [])
       waits.set(`${wait.runId} ${wait.stepId}`, { ...wait, removed: true });
@@ -74,6 +87,7 @@ export function mergeChanges(changes: readonly Change[]): Batch {
     finishes: [...finishes.values()],
     versions: [...versions].map(([runId, version]) => ({ runId, version })),
     throttles: [...throttles].map(([key, tatMs]) => ({ key, tatMs })),
+    failedAttempts: [...failedAttempts.values()],
     waits: keptWaits,
     removeWaits: removedWaits,
   };

@@ -40,7 +40,8 @@ export class Retention {
     const floor = ulidFloor(before);
     await this.#repeat(
       `with old as (delete from run where id in (
-         select id from run where id < $1 and status <> 0 and ended_at_ms < $2 order by id limit ${BATCH}) returning id)
+         select id from run where id < $1 and status <> 0 and ended_at_ms < $2 order by id limit ${BATCH}) returning id),
+         attempts as (delete from failed_attempt where run_id in (select id from old))
        delete from step where run_id in (select id from old)`,
       [floor, before],
       "select 1 from run where id < $1 and status <> 0 and ended_at_ms < $2 limit 1",

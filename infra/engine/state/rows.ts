@@ -60,6 +60,18 @@ export interface StepRow {
   /** The JSON that calls carry for it; null while pending. */
   memo: string | null;
   deadlineMs: number | null;
+  /** JSON of what the step was given, and when its code began to run; null where nobody knows. Kept from the first write. */
+  input?: string | null;
+  startedAtMs?: number | null;
+}
+
+/** An attempt that failed and is made again; `stepId` "" for the function itself. */
+export interface FailedAttemptRow {
+  runId: string;
+  stepId: string;
+  attempt: number;
+  error: string;
+  atMs: number;
 }
 
 export const WaitKind = { event: 0, signal: 1 } as const;
@@ -96,6 +108,7 @@ export interface Change {
   finishes?: FinishRow[];
   versions?: { runId: string; version: number }[];
   throttles?: { key: string; tatMs: number }[];
+  failedAttempts?: FailedAttemptRow[];
   waits?: WaitRow[];
   removeWaits?: { runId: string; stepId: string }[];
 }

@@ -64,6 +64,7 @@ export async function writeBatch(client: Client, batch: Batch, nowMs: number): P
       values: [batch.removeItems.map((i) => i.runId), batch.removeItems.map((i) => i.id)],
     });
   }
+  await writeFailedAttempts(client, batch);
   await writeWaits(client, batch);
   await writeRunChanges(client, batch, nowMs);
   return dropped;
@@ -126,10 +127,11 @@ async function writeSteps(client: Client, batch: Batch, nowMs: number): Promise<
   if (batch.steps.length === 0) return;
   await client.query({
     name: "upsert-steps",
-    text: `insert into step (run_id, step_id, seq, op, name, memo, deadline_ms, at_ms)
-           select run_id, step_id, seq, op, name, memo, deadline_ms, $8
-           from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[])
-             as s (run_id, step_id, seq, op, name, memo, deadline_ms)
+    text: `insert into step (run_id, step_id, seq, op, name, memo, deadline_ms, at_ms, input, started_at_ms)
+           select run_id, step_id, seq, op, name, memo, deadline_ms, $8, input, coalesce(started_at_ms, $8)
+           from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+                       $9::text[], $10::bigint[])
+             as s (run_id, step_id, seq, op, name, memo, deadline_ms, input, started_at_ms)
            on conflict (run_id, step_id) do update set seq = excluded.seq, memo = excluded.memo, at_ms = excluded.at_ms
            where step.memo is null`,
     values: [
@@ -141,6 +143,25 @@ async function writeSteps(client: Client, batch: Batch, nowMs: number): Promise<
       batch.steps.map((s) => s.memo),
       batch.steps.map((s) => s.deadlineMs),
       nowMs,
+      batch.steps.map((s) => (typeof s.input === "string" ? pgText(s.input) : null)),
+      batch.steps.map((s) => s.startedAtMs ?? null),
+    ],
+  });
+}
+
+async function writeFailedAttempts(client: Client, { failedAttempts: rows }: Batch): Promise<void> {
+  if (rows.length === 0) return;
+  await client.query({
+    name: "insert-failed-attempts",
+    text: `insert into failed_attempt (run_id, step_id, attempt, error, at_ms)
+           select * from unnest($1::text[], $2::text[], $3::smallint[], $4::text[], $5::bigint[])
+           on conflict do nothing`,
+    values: [
+      rows.map((r) => r.runId),
+      rows.map((r) => pgText(r.stepId)),
+      rows.map((r) => r.attempt),
+      rows.map((r) => pgText(r.error)),
+      rows.map((r) => r.atMs),
     ],
   });
 }
