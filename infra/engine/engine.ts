@@ -4,18 +4,24 @@ import { AppGate } from "./executor/app-gate.ts";
 import { cancelRun } from "./executor/cancel.ts";
 import { planCrons } from "./executor/cron-sync.ts";
 import { Executor } from "./executor/executor.ts";
+import { Signer } from "./executor/signer.ts";
 import { fireTimer } from "./executor/timers.ts";
 import { Signals, sendSignal } from "./executor/waits.ts";
+import { Gatekeeper } from "./ingest/gatekeeper.ts";
 import { planRuns } from "./ingest/plan-runs.ts";
 import { startRuns } from "./ingest/start-runs.ts";
 import type { Log } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import { Operations } from "./operations/operations.ts";
 import type { IncomingEvent } from "./protocol/events.ts";
 import { Registry, type SyncRequest, type SyncResult } from "./registry.ts";
 import { Backlog } from "./scheduler/backlog.ts";
 import { Scheduler } from "./scheduler/scheduler.ts";
 import { startHttpServer } from "./server/http-server.ts";
 import { Database } from "./state/database.ts";
+import { GateStates } from "./state/gate-states.ts";
 import { Retention } from "./state/retention.ts";
+import type { QueueItem } from "./state/rows.ts";
 import { Runs } from "./state/runs.ts";
 import { WaitedEvents } from "./state/waited-events.ts";
 import { Writer } from "./state/writer.ts";
@@ -44,17 +50,36 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
   const waited = new WaitedEvents();
   await waited.load(database);
   const signals = new Signals();
-  const ports = { config, log, database, registry, runs, writer, waited, signals, client, gate };
+  const signer = new Signer(config.signingKeys);
+  const metrics = new Metrics();
+  const ports = {
+    config,
+    log,
+    database,
+    registry,
+    runs,
+    writer,
+    waited,
+    signals,
+    client,
+    gate,
+    signer,
+    metrics,
+    states: new GateStates(database),
+    offer: (items: QueueItem[]): void => scheduler.offer(items),
+    forget: (runId: string): void => scheduler.forget(runId),
+  };
   const executor = new Executor(ports);
-  const forget = (runId: string): void => scheduler.forget(runId);
+  const gatekeeper = new Gatekeeper(ports);
   const scheduler = new Scheduler({
     backlog: new Backlog(database),
     log,
     maxInFlight: config.maxInFlight,
     functionById: (id) => registry.byId(id),
+    isPaused: (fn) => registry.isPaused(fn),
     restUntilMs: (fn) => gate.restUntilMs(fn.url),
     execute: (item, throttled) => executor.execute(item, throttled),
-    fireTimer: (item) => fireTimer(ports, item),
+    fireTimer: (item) => fireTimer({ ...ports, gatekeeper }, item),
   });
   writer.onRecovered = () => scheduler.rescan();
   writer.onLockLost = (error) => {
@@ -65,9 +90,10 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
 
   const accept = async (events: IncomingEvent[]): Promise<void> => {
     scheduler.offer(await startRuns(ports, planRuns(ports, events, Date.now())));
+    metrics.events += events.length;
   };
   const cancel = async (runId: string, reason: string): Promise<boolean> => {
-    const cancelled = await cancelRun({ ...ports, forget }, runId, reason);
+    const cancelled = await cancelRun(ports, runId, reason);
     scheduler.offer(cancelled?.items ?? []);
     return cancelled !== null;
   };
@@ -90,19 +116,22 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
     return sent?.runId ?? null;
   };
 
+  const operations = new Operations({ ...ports, scheduler, executor, cancel, sync });
   const server = await startHttpServer(
-    { config, database, registry, executor, accept, cancel, sync, signal },
+    { config, database, registry, executor, accept, operations, sync, signal },
     log,
   );
   scheduler.offer(await planCrons({ database, writer }, registry.all, Date.now()));
   await scheduler.start();
   retention.start();
+  await operations.bulk.resume();
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
   return {
     url: `http://${host}:${server.port}`,
     stop: async () => {
       scheduler.stop();
       retention.stop();
+      operations.bulk.stop();
       const closed = server.close();
       await writer.stop();
       await closed;

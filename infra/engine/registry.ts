@@ -28,6 +28,7 @@ export class Registry {
   readonly #byId = new Map<string, FunctionSpec>();
   readonly #bySlug = new Map<string, FunctionSpec>();
   readonly #checksums = new Map<string, string>();
+  readonly #paused = new Set<string>();
   #byEvent = new Map<string, TriggerMatch[]>();
   #wildcards: { prefix: string; match: TriggerMatch }[] = [];
 
@@ -41,10 +42,17 @@ export class Registry {
       "select id, checksum from app",
     );
     for (const app of apps.rows) this.#checksums.set(app.id, app.checksum);
-    const found = await this.#database.pool.query<{ app_id: string; config: string; archived: boolean }>(
-      "select app_id, config, archived_at is not null as archived from function",
+    const found = await this.#database.pool.query<{
+      id: string;
+      app_id: string;
+      config: string;
+      archived: boolean;
+      paused: boolean;
+    }>(
+      "select id, app_id, config, archived_at is not null as archived, paused_at is not null as paused from function",
     );
     for (const row of found.rows) {
+      if (row.paused) this.#paused.add(row.id);
       const read = readFunction(JSON.parse(row.config), row.app_id);
       if (!("spec" in read)) continue;
       this.#byId.set(read.spec.id, read.spec);
@@ -91,6 +99,21 @@ export class Registry {
   /** A function that is served now, by "<app>-<function>". */
   bySlug(slug: string): FunctionSpec | null {
     return this.#bySlug.get(slug) ?? null;
+  }
+
+  /** Whether the function's work waits until it is resumed. */
+  isPaused(fn: FunctionSpec): boolean {
+    return this.#paused.has(fn.id);
+  }
+
+  /** Pauses or resumes a function, durably. */
+  async setPaused(fn: FunctionSpec, paused: boolean): Promise<void> {
+    await this.#database.pool.query(
+      "update function set paused_at = case when $2 then coalesce(paused_at, now()) end where id = $1",
+      [fn.id, paused],
+    );
+    if (paused) this.#paused.add(fn.id);
+    else this.#paused.delete(fn.id);
   }
 
   isServed(fn: FunctionSpec): boolean {

@@ -20,7 +20,7 @@ const UNREACHABLE = new Set([
 /** The largest answer that is read. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
-/** Posts to apps over connections that are kept open. Never throws. */
+/** Sends requests to apps over connections that are kept open. Never throws. */
 export class AppClient {
   readonly #http = new http.Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 256 });
   readonly #https = new https.Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 256 });
@@ -30,13 +30,19 @@ export class AppClient {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** One POST. A kept connection that the app had closed meanwhile is replaced by a new one, once. */
-  async post(url: string, body: string, headers: Record<string, string>): Promise<Answer> {
-    const first = await this.#post(url, body, headers);
-    return first === "stale" ? ((await this.#post(url, body, headers, true)) as Answer) : first;
+  /** One request. A kept connection that the app had closed meanwhile is replaced by a new one, once. */
+  async send(
+    method: "POST" | "PUT",
+    url: string,
+    body: string,
+    headers: Record<string, string>,
+  ): Promise<Answer> {
+    const first = await this.#send(method, url, body, headers);
+    return first === "stale" ? ((await this.#send(method, url, body, headers, true)) as Answer) : first;
   }
 
-  #post(
+  #send(
+    method: "POST" | "PUT",
     url: string,
     body: string,
     headers: Record<string, string>,
@@ -50,7 +56,7 @@ export class AppClient {
       const request = (secure ? https : http).request(
         url,
         {
-          method: "POST",
+          method,
           agent: fresh ? false : secure ? this.#https : this.#http,
           headers: { ...headers, "content-length": Buffer.byteLength(body) },
         },

@@ -37,6 +37,7 @@ export async function cancelRun(
     const fn = ports.registry.byId(run.fnId);
     const planned = fn ? planEnd(ports, fn, run, end, nowMs) : null;
     if (parent) wakeParent(parent, run, end, nowMs, change);
+    ports.metrics.run(fn?.slug ?? run.fnId, "cancelled");
     ports.log.info({ fn: fn?.slug, runId, reason }, "a run was cancelled");
     if (planned) return { items: [...change.items, ...(await startRuns(ports, planned, change))] };
     await ports.writer.commit(change);

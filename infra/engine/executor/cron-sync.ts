@@ -18,7 +18,7 @@ export async function planCrons(
   );
   if (wanted.length === 0) return [];
   const found = await ports.database.pool.query<{ fn_id: string; step_id: string }>(
-    "select fn_id, step_id from queue_item where run_id = ''",
+    "select fn_id, step_id from queue_item where run_id = '' and kind = 5",
   );
   const planned = new Set(found.rows.map((row) => `${row.fn_id} ${row.step_id}`));
   const items = wanted

@@ -13,6 +13,7 @@ import type { AppGate } from "./app-gate.ts";
 import { decide, decideCheckpoint } from "./decide.ts";
 import { type Outcome, plainError, readAnswer } from "./outcome.ts";
 import { settleDecision } from "./settle.ts";
+import type { Signer } from "./signer.ts";
 import { signalWaiters, type WaitPorts } from "./waits.ts";
 
 /** Connections that die under the same item count as failed attempts after this many in a row. */
@@ -22,7 +23,10 @@ export interface ExecutorPorts extends WaitPorts {
   config: EngineConfig;
   client: AppClient;
   gate: AppGate;
+  signer: Signer;
   log: Log;
+  /** Puts committed items into the queue while their run goes on. */
+  offer: (items: QueueItem[]) => void;
 }
 
 interface InFlight {
@@ -37,8 +41,13 @@ export class Executor {
   readonly #inFlight = new Map<string, InFlight>();
   readonly #breaks = new Map<string, number>();
   readonly #sent = new Map<string, number>();
-  /** Counters for metrics and the load test. */
-  readonly stats = { calls: 0, ended: 0 };
+
+  /** How many calls are under way, by function id. */
+  running(): Map<string, number> {
+    const running = new Map<string, number>();
+    for (const { run } of this.#inFlight.values()) running.set(run.fnId, (running.get(run.fnId) ?? 0) + 1);
+    return running;
+  }
 
   constructor(ports: ExecutorPorts) {
     this.#ports = ports;
@@ -58,11 +67,19 @@ export class Executor {
     try {
       if (run.ended) return [];
       if (item.kind !== ItemKind.step) run.go = "running";
+      if (item.kind === ItemKind.start && !this.#sent.has(`${item.runId} ${item.id}`)) {
+        this.#ports.metrics.run(fn.slug, "started");
+        this.#ports.metrics.startLatency.observe(Date.now() - item.dueAtMs);
+      }
       let current = item;
-      if (throttled) {
+      run.started = true;
+      const { startMs, finishMs } = fn.timeouts;
+      if (throttled || (item.kind === ItemKind.start && (startMs !== null || finishMs !== null))) {
         // From here on the run has started: after a crash it goes on without taking from the throttle again.
         current = { ...item, kind: ItemKind.goOn, partition: goOnPartition(fn.id, run.keys) };
-        await writer.commit({ items: [current], throttles: [throttled] });
+        const timers = finishMs === null ? [] : [finishTimer(item, Date.now() + finishMs)];
+        await writer.commit({ items: [current, ...timers], throttles: throttled ? [throttled] : [] });
+        this.#ports.offer(timers);
       }
       return await this.#send(current, fn, run, parent);
     } finally {
@@ -99,7 +116,7 @@ export class Executor {
     parent: RunState | null,
   ): Promise<QueueItem[]> {
     if (run.ended) return [];
-    const { config, client, gate } = this.#ports;
+    const { config, client, gate, metrics, signer } = this.#ports;
     const key = `${item.runId} ${item.id}`;
     const sent = (this.#sent.get(key) ?? item.attempt) + 1;
     this.#sent.set(key, sent);
@@ -111,12 +128,14 @@ export class Executor {
       stepId: item.kind === ItemKind.step ? item.stepId : null,
       attempt: item.attempt,
       generation: sent,
-      signingKey: config.signingKeys[0] ?? null,
+      signingKey: null, // the signer knows which one this app wants
       nowMs: Date.now(),
     });
     this.#inFlight.set(call.requestId, { run, requestId: call.requestId, queueItemId: queueItemId(jobId) });
-    this.stats.calls += 1;
-    const answer = await client.post(call.url, call.body, call.headers);
+    const calledAt = Date.now();
+    metrics.calls += 1;
+    const answer = await signer.send(client, call.url, call.body, call.headers);
+    metrics.callLatency.observe(Date.now() - calledAt);
     this.#inFlight.delete(call.requestId);
 
     let outcome: Outcome;
@@ -175,7 +194,6 @@ export class Executor {
     );
     const retried = decision.items.some((next) => next.id === item.id && next.attempt > 0);
     if (!retried) this.#sent.delete(key);
-    if (decision.end) this.stats.ended += 1;
     log.debug(
       {
         fn: fn.slug,
@@ -188,6 +206,10 @@ export class Executor {
     );
     return await settleDecision(this.#ports, { fn, run, parent, item, nowMs }, decision);
   }
+}
+
+function finishTimer(item: QueueItem, dueAtMs: number): QueueItem {
+  return { ...item, id: "finish", partition: "", kind: ItemKind.finishTimeout, dueAtMs, score: dueAtMs };
 }
 
 /** The same for the same item and state of the run, so that a repeated attempt keeps its job id. */

@@ -1,9 +1,10 @@
-import { addRun, eventRow, noRuns, type PlannedRuns, planRun, planRuns } from "../ingest/plan-runs.ts";
+import { addStart, eventRow, noRuns, type PlannedRuns, planRuns } from "../ingest/plan-runs.ts";
 import { startRuns } from "../ingest/start-runs.ts";
+import type { Metrics } from "../metrics.ts";
 import { canonicalJson } from "../protocol/canonical-json.ts";
 import type { FunctionSpec } from "../protocol/functions.ts";
 import type { Registry } from "../registry.ts";
-import { type Change, type QueueItem, WaitKind } from "../state/rows.ts";
+import { type Change, type QueueItem, RunStatus, WaitKind } from "../state/rows.ts";
 import type { RunState } from "../state/run-state.ts";
 import type { Runs } from "../state/runs.ts";
 import type { WaitedEvents } from "../state/waited-events.ts";
@@ -16,6 +17,7 @@ export interface SettlePorts {
   runs: Runs;
   writer: Writer;
   waited: WaitedEvents;
+  metrics: Metrics;
 }
 
 /**
@@ -44,6 +46,7 @@ export async function settleDecision(
   // An invoke that fails at once lets the run go on at once: then its item is replaced, not removed.
   if (change.items.some((item) => item.id === facts.item.id)) delete change.removeItems;
   if (decision.end) {
+    ports.metrics.run(fn.slug, decision.end.status === RunStatus.completed ? "completed" : "failed");
     change.finishes = [{ runId: run.id, ...decision.end }];
     planned = planEnd(ports, fn, run, decision.end, nowMs);
     if (facts.parent) wakeParent(facts.parent, run, decision.end, nowMs, change);
@@ -69,10 +72,10 @@ function invoke(
   }
   const event = invokedEvent(fn, run, call, nowMs);
   planned.change.events.push(eventRow(event));
-  addRun(
-    planned,
-    planRun(target, event, nowMs, { dedupKey: null, parent: { runId: run.id, stepId: call.stepId } }),
-  );
+  addStart(planned, target, event, nowMs, {
+    dedupKey: null,
+    parent: { runId: run.id, stepId: call.stepId },
+  });
 }
 
 /** Only events that start something are stored: a finished run is no event to most. */

@@ -1,4 +1,5 @@
-import { addRun, eventRow, noRuns, planRun } from "../ingest/plan-runs.ts";
+import type { Gatekeeper } from "../ingest/gatekeeper.ts";
+import { addStart, eventRow, noRuns } from "../ingest/plan-runs.ts";
 import { startRuns } from "../ingest/start-runs.ts";
 import { canonicalJson } from "../protocol/canonical-json.ts";
 import { internalEvent } from "../protocol/events.ts";
@@ -6,6 +7,7 @@ import type { FunctionSpec } from "../protocol/functions.ts";
 import { newId, uuidFromName } from "../protocol/ids.ts";
 import { nextTick } from "../scheduler/cron.ts";
 import { type Change, ItemKind, type QueueItem } from "../state/rows.ts";
+import { cancelRun } from "./cancel.ts";
 import { finishStep, type SettlePorts } from "./settle.ts";
 import { fireMatch, type WaitPorts } from "./waits.ts";
 
@@ -18,10 +20,15 @@ const INVOKE_TIMEOUT = canonicalJson({
   },
 });
 
+export interface TimerPorts extends WaitPorts {
+  gatekeeper: Gatekeeper;
+}
+
 /** Handles a timer that came due; returns the items to do next. */
-export async function fireTimer(ports: WaitPorts, item: QueueItem): Promise<QueueItem[]> {
+export async function fireTimer(ports: TimerPorts, item: QueueItem): Promise<QueueItem[]> {
   if (item.kind === ItemKind.cron) return await fireCron(ports, item);
   if (item.kind === ItemKind.match) return await fireMatch(ports, item);
+  if (item.kind === ItemKind.admit || item.kind === ItemKind.gate) return await ports.gatekeeper.pass(item);
   const change: Change & { steps: NonNullable<Change["steps"]>; items: QueueItem[] } = {
     steps: [],
     items: [],
@@ -31,7 +38,11 @@ export async function fireTimer(ports: WaitPorts, item: QueueItem): Promise<Queu
     change.removeWaits = [{ runId: item.runId, stepId: item.stepId ?? "" }];
   const run = await ports.runs.acquire(item.runId);
   try {
-    if (run && !run.ended) {
+    if (item.kind === ItemKind.finishTimeout || (item.kind === ItemKind.startTimeout && !run?.started)) {
+      const which = item.kind === ItemKind.finishTimeout ? "timeouts.finish" : "timeouts.start";
+      const cancelled = await cancelRun(ports, item.runId, which);
+      if (cancelled) return cancelled.items;
+    } else if (run && !run.ended && item.kind !== ItemKind.startTimeout) {
       finishStep(
         run,
         item.stepId ?? "",
@@ -51,6 +62,9 @@ export async function fireTimer(ports: WaitPorts, item: QueueItem): Promise<Queu
 export function cronItem(fn: FunctionSpec, cron: string, afterMs: number): QueueItem | null {
   const tickMs = nextTick(cron, afterMs);
   if (tickMs === null) return null;
+  const trigger = fn.triggers.find((t) => "cron" in t && t.cron === cron);
+  const jitterMs = trigger && "cron" in trigger ? trigger.jitterMs : 0;
+  const dueAtMs = tickMs + Math.floor(Math.random() * jitterMs);
   return {
     id: `cron:${uuidFromName(`${fn.id} ${cron}`)}:${tickMs}`,
     runId: "",
@@ -59,8 +73,8 @@ export function cronItem(fn: FunctionSpec, cron: string, afterMs: number): Queue
     kind: ItemKind.cron,
     stepId: cron,
     attempt: 0,
-    dueAtMs: tickMs,
-    score: tickMs,
+    dueAtMs,
+    score: dueAtMs,
   };
 }
 
@@ -69,14 +83,16 @@ async function fireCron(ports: SettlePorts, item: QueueItem): Promise<QueueItem[
   const nowMs = Date.now();
   const cron = item.stepId ?? "";
   const fn = ports.registry.byId(item.fnId);
-  const wanted = fn && ports.registry.isServed(fn) && fn.triggers.some((t) => "cron" in t && t.cron === cron);
+  const trigger = fn?.triggers.find((t) => "cron" in t && t.cron === cron);
+  const wanted = fn && ports.registry.isServed(fn) && trigger && "cron" in trigger;
   const change: Change & { items: QueueItem[] } = { items: [], removeItems: [{ runId: "", id: item.id }] };
   const planned = noRuns();
   if (wanted) {
     const event = internalEvent("inngest/scheduled.timer", { cron }, newId(nowMs), nowMs);
     planned.change.events = [eventRow(event)];
-    addRun(planned, planRun(fn, event, nowMs, { dedupKey: item.id, parent: null }));
-    const next = cronItem(fn, cron, nowMs);
+    addStart(planned, fn, event, nowMs, { dedupKey: item.id, parent: null });
+    // Jitter may have carried this tick beyond the next.
+    const next = cronItem(fn, cron, Math.max(Number(item.id.split(":").at(-1)), nowMs - trigger.jitterMs));
     if (next) change.items.push(next);
   }
   const started = await startRuns(ports, planned, change);

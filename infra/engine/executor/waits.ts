@@ -1,15 +1,17 @@
 import { expressionProblem, matches } from "../expressions.ts";
+import { CANCEL_ON } from "../ingest/plan-runs.ts";
 import { canonicalJson } from "../protocol/canonical-json.ts";
 import type { Database } from "../state/database.ts";
 import { type Change, type QueueItem, WaitKind } from "../state/rows.ts";
 import type { RunState } from "../state/run-state.ts";
-import { finishStep, type SettlePorts } from "./settle.ts";
+import { type CancelPorts, cancelRun } from "./cancel.ts";
+import { finishStep } from "./settle.ts";
 import { eventKey } from "./wait-keys.ts";
 
 /** Waits that one commit ends at most. */
 const PAGE = 200;
 
-export interface WaitPorts extends SettlePorts {
+export interface WaitPorts extends CancelPorts {
   database: Database;
   signals: Signals;
 }
@@ -57,8 +59,22 @@ export async function fireMatch(ports: WaitPorts, item: QueueItem): Promise<Queu
     key === null
       ? []
       : await waitsAt(ports.database, row?.name ?? "", path, key, item.dueAtMs, afterRun, afterStep);
-  const change = await endWaits(ports, page, (run, wait) =>
+  const steps = page.filter((wait) => !wait.step_id.startsWith(CANCEL_ON));
+  const change = await endWaits(ports, steps, (run, wait) =>
     matches(wait.expression, { event: firstEvent(run), async: event }) ? (row?.body ?? null) : null,
+  );
+  const cancels = page.filter((wait) => wait.step_id.startsWith(CANCEL_ON));
+  await Promise.all(
+    cancels.map(async (wait) => {
+      const run = await ports.runs.acquire(wait.run_id);
+      if (!run) return;
+      // An event does not cancel what it starts.
+      const fits = !run.ended && !run.events.includes(row?.body ?? "");
+      const hit = fits && matches(wait.expression, { event: firstEvent(run), async: event });
+      ports.runs.release(run);
+      const cancelled = hit ? await cancelRun(ports, run.id, `cancelOn "${row?.name}"`) : null;
+      change.items.push(...(cancelled?.items ?? []));
+    }),
   );
   const last = page.at(-1);
   let next: string | null = null;

@@ -5,7 +5,7 @@ import { parseDurationMs } from "./durations.ts";
 import { uuidFromName } from "./ids.ts";
 
 /** Where a run may start from. `expression` null means always. */
-export type Trigger = { event: string; expression: string | null } | { cron: string };
+export type Trigger = { event: string; expression: string | null } | { cron: string; jitterMs: number };
 
 /** One concurrency limit; `key` null counts all of the function's (or scope's) steps together. */
 export interface ConcurrencyLimit {
@@ -19,6 +19,18 @@ export interface Throttle {
   periodMs: number;
   burst: number;
   key: string | null;
+}
+
+/** What events go through before a run is made of them. */
+export interface Gates {
+  /** Events over any of these are dropped; `idempotency` is one of 1 in 24 hours. */
+  rateLimits: { limit: number; periodMs: number; key: string | null }[];
+  /** Only the last of events that follow each other closely starts a run; `maxMs` bounds the wait. */
+  debounce: { periodMs: number; maxMs: number | null; key: string | null } | null;
+  /** Events are collected into one run; those for which `expression` is not true run alone. */
+  batch: { maxSize: number; timeoutMs: number; key: string | null; expression: string | null } | null;
+  /** One run at a time: a second event is dropped, or ends the run that goes on. */
+  singleton: { key: string | null; mode: "skip" | "cancel" } | null;
 }
 
 /** A function as the engine runs it: checked, with defaults filled in. */
@@ -36,19 +48,17 @@ export interface FunctionSpec {
   throttle: Throttle | null;
   /** Expression for seconds (-600 to 600) by which a run jumps ahead. */
   priority: string | null;
+  /** Null when every event that matches starts a run. */
+  gates: Gates | null;
+  /** Events that cancel a run, up to `timeoutMs` after it was made. */
+  cancelOn: { event: string; expression: string | null; timeoutMs: number | null }[];
+  /** How long a run may wait to be started, and go on after that, before it is cancelled. */
+  timeouts: { startMs: number | null; finishMs: number | null };
 }
 
-/** Options that a real server knows and this engine does not do yet. */
-const UNSUPPORTED = [
-  ["idempotency", "idempotency"],
-  ["batchEvents", "batchEvents"],
-  ["rateLimit", "rateLimit"],
-  ["debounce", "debounce"],
-  ["singleton", "singleton"],
-  ["cancel", "cancelOn"],
-  ["timeouts", "timeouts"],
-] as const;
+const DAY_MS = 86_400_000;
 
+const key = z.string().min(1).optional();
 const limitSchema = z.strictObject({
   limit: z.int().min(0),
   key: z.string().min(1).optional(),
@@ -80,7 +90,20 @@ const functionSchema = z.looseObject({
     })
     .optional(),
   priority: z.strictObject({ run: z.string().min(1).optional() }).optional(),
+  idempotency: z.string().min(1).optional(),
+  rateLimit: z.strictObject({ limit: z.int().min(1), period: z.string(), key }).optional(),
+  debounce: z.strictObject({ period: z.string(), timeout: z.string().optional(), key }).optional(),
+  batchEvents: z
+    .strictObject({ maxSize: z.int().min(1).max(1_000), timeout: z.string(), key, if: key })
+    .optional(),
+  singleton: z.strictObject({ mode: z.enum(["skip", "cancel"]), key }).optional(),
+  cancel: z
+    .array(z.strictObject({ event: z.string().min(1), if: key, timeout: z.string().optional() }))
+    .max(5)
+    .optional(),
+  timeouts: z.strictObject({ start: z.string().optional(), finish: z.string().optional() }).optional(),
 });
+type Config = z.infer<typeof functionSchema>;
 
 /** A function's spec, or the sentences saying why it cannot be served; each names option and function. */
 export function readFunction(raw: unknown, appId: string): { spec: FunctionSpec } | { problems: string[] } {
@@ -95,14 +118,6 @@ export function readFunction(raw: unknown, appId: string): { spec: FunctionSpec 
   }
   const config = parsed.data;
   const problems: string[] = [];
-  for (const [field, option] of UNSUPPORTED) {
-    const value = config[field];
-    if (value !== undefined && !(Array.isArray(value) && value.length === 0)) {
-      problems.push(
-        `Function "${slug}" uses the option "${option}", which the local engine does not support yet.`,
-      );
-    }
-  }
   const spec: FunctionSpec = {
     id: uuidFromName(`function ${slug}`),
     slug,
@@ -111,7 +126,7 @@ export function readFunction(raw: unknown, appId: string): { spec: FunctionSpec 
     url: config.steps.step.runtime.url,
     triggers: config.triggers.map((trigger) =>
       "cron" in trigger
-        ? { cron: trigger.cron }
+        ? { cron: trigger.cron, jitterMs: durationOf(trigger.jitter) ?? 0 }
         : { event: trigger.event, expression: trigger.expression ?? null },
     ),
     maxAttempts: (config.steps.step.retries?.attempts ?? 4) + 1,
@@ -119,25 +134,64 @@ export function readFunction(raw: unknown, appId: string): { spec: FunctionSpec 
     throttle: config.throttle
       ? {
           limit: config.throttle.limit,
-          periodMs: parseDurationMs(config.throttle.period) ?? Number.NaN,
+          periodMs: durationOf(config.throttle.period),
           burst: Math.max(1, config.throttle.burst ?? 1),
           key: config.throttle.key ?? null,
         }
       : null,
     priority: config.priority?.run ?? null,
+    gates: readGates(config),
+    cancelOn: (config.cancel ?? []).map((on) => ({
+      event: on.event,
+      expression: on.if ?? null,
+      timeoutMs: durationOf(on.timeout),
+    })),
+    timeouts: { startMs: durationOf(config.timeouts?.start), finishMs: durationOf(config.timeouts?.finish) },
   };
   if (config.steps.step.runtime.type !== "http") {
     problems.push(
       `Function "${slug}" is served over "${config.steps.step.runtime.type}"; the local engine calls apps over HTTP only.`,
     );
   }
-  if (config.triggers.some((trigger) => "cron" in trigger && trigger.jitter !== undefined)) {
-    problems.push(
-      `Function "${slug}" uses the option "jitter" on a cron trigger, which the local engine does not support yet.`,
-    );
-  }
   problems.push(...expressionProblems(spec), ...numberProblems(spec));
   return problems.length > 0 ? { problems } : { spec };
+}
+
+/** Milliseconds; null when not given, NaN when it is no duration. */
+function durationOf<T extends string | undefined>(text: T): T extends string ? number : number | null;
+function durationOf(text: string | undefined): number | null {
+  return text === undefined ? null : (parseDurationMs(text) ?? Number.NaN);
+}
+
+function readGates({ idempotency, rateLimit, debounce, batchEvents, singleton }: Config): Gates | null {
+  const rateLimits: Gates["rateLimits"] = [];
+  if (idempotency) rateLimits.push({ limit: 1, periodMs: DAY_MS, key: idempotency });
+  if (rateLimit)
+    rateLimits.push({
+      limit: rateLimit.limit,
+      periodMs: durationOf(rateLimit.period),
+      key: rateLimit.key ?? null,
+    });
+  if (rateLimits.length === 0 && !debounce && !batchEvents && !singleton) return null;
+  return {
+    rateLimits,
+    debounce: debounce
+      ? {
+          periodMs: durationOf(debounce.period),
+          maxMs: durationOf(debounce.timeout),
+          key: debounce.key ?? null,
+        }
+      : null,
+    batch: batchEvents
+      ? {
+          maxSize: batchEvents.maxSize,
+          timeoutMs: durationOf(batchEvents.timeout),
+          key: batchEvents.key ?? null,
+          expression: batchEvents.if ?? null,
+        }
+      : null,
+    singleton: singleton ? { mode: singleton.mode, key: singleton.key ?? null } : null,
+  };
 }
 
 function readConcurrency(raw: z.infer<typeof functionSchema>["concurrency"]): ConcurrencyLimit[] {
@@ -156,6 +210,15 @@ function expressionProblems(spec: FunctionSpec): string[] {
   const sources: [string, string | null][] = [
     ["throttle.key", spec.throttle?.key ?? null],
     ["priority.run", spec.priority],
+    ...(spec.gates?.rateLimits ?? []).map((rule): [string, string | null] => [
+      "idempotency / rateLimit.key",
+      rule.key,
+    ]),
+    ["debounce.key", spec.gates?.debounce?.key ?? null],
+    ["batchEvents.key", spec.gates?.batch?.key ?? null],
+    ["batchEvents.if", spec.gates?.batch?.expression ?? null],
+    ["singleton.key", spec.gates?.singleton?.key ?? null],
+    ...spec.cancelOn.map((on): [string, string | null] => ["cancelOn.if", on.expression]),
     ...spec.concurrency.map((limit): [string, string | null] => ["concurrency.key", limit.key]),
     ...spec.triggers.map((t): [string, string | null] => ["if", "event" in t ? t.expression : null]),
   ];
@@ -169,8 +232,51 @@ function expressionProblems(spec: FunctionSpec): string[] {
 
 function numberProblems(spec: FunctionSpec): string[] {
   const problems: string[] = [];
-  if (spec.throttle && !(spec.throttle.periodMs >= 1_000 && spec.throttle.periodMs <= 7 * 86_400_000)) {
-    problems.push(`Function "${spec.slug}": the option "throttle.period" must be a duration from 1s to 7d.`);
+  const { gates, timeouts } = spec;
+  const durations: [string, number | null | undefined, number, number][] = [
+    ["throttle.period", spec.throttle?.periodMs, 1_000, 7 * DAY_MS],
+    ...(gates?.rateLimits ?? []).map((rule): [string, number, number, number] => [
+      "rateLimit.period",
+      rule.periodMs,
+      1_000,
+      DAY_MS,
+    ]),
+    ["debounce.period", gates?.debounce?.periodMs, 1_000, 7 * DAY_MS],
+    ["debounce.timeout", gates?.debounce?.maxMs, 1_000, 366 * DAY_MS],
+    ["batchEvents.timeout", gates?.batch?.timeoutMs, 1_000, 7 * DAY_MS],
+    ["timeouts.start", timeouts.startMs, 0, 366 * DAY_MS],
+    ["timeouts.finish", timeouts.finishMs, 0, 366 * DAY_MS],
+    ...spec.cancelOn.map((on): [string, number | null, number, number] => [
+      "cancelOn.timeout",
+      on.timeoutMs,
+      0,
+      366 * DAY_MS,
+    ]),
+    ...spec.triggers.map((trigger): [string, number, number, number] => [
+      "jitter",
+      "cron" in trigger ? trigger.jitterMs : 0,
+      0,
+      DAY_MS,
+    ]),
+  ];
+  for (const [option, ms, least, most] of durations) {
+    if (ms === null || ms === undefined || (ms >= least && ms <= most)) continue;
+    const range = `from ${least / 1_000}s to ${most / DAY_MS}d`;
+    problems.push(`Function "${spec.slug}": the option "${option}" must be a duration ${range}.`);
+  }
+  if (gates?.batch) {
+    const others: [string, boolean][] = [
+      ["rateLimit or idempotency", gates.rateLimits.length > 0],
+      ["debounce", gates.debounce !== null],
+      ["singleton", gates.singleton !== null],
+      ["cancelOn", spec.cancelOn.length > 0],
+      ["priority", spec.priority !== null],
+    ];
+    for (const [option, used] of others)
+      if (used)
+        problems.push(
+          `Function "${spec.slug}": "batchEvents" cannot be combined with the option "${option}".`,
+        );
   }
   for (const limit of spec.concurrency) {
     if (limit.scope !== "fn" && limit.key === null) {

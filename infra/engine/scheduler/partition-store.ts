@@ -82,6 +82,12 @@ export class PartitionStore {
     this.requeue(partition);
   }
 
+  /** Leaves a partition that is not blocked to the database, until a rescan. */
+  forget(partition: PartitionQueue): void {
+    for (const item of partition.items) this.#ports.known.drop(item);
+    this.#partitions.delete(partition.name);
+  }
+
   #partition(name: string): PartitionQueue | null {
     let partition = this.#partitions.get(name);
     if (!partition) {

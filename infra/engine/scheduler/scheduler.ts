@@ -15,6 +15,7 @@ export interface SchedulerPorts {
   log: Log;
   maxInFlight: number;
   functionById: (id: string) => FunctionSpec | null;
+  isPaused: (fn: FunctionSpec) => boolean;
   /** The instant until which the function's app is given a rest, or 0. */
   restUntilMs: (fn: FunctionSpec) => number;
   /** Executes an item to its commit; returns the items to do next. `tatMs` must become durable first. */
@@ -140,6 +141,11 @@ export class Scheduler {
       return;
     }
     const fn = this.#ports.functionById(partition.read.fnId);
+    if (fn && this.#ports.isPaused(fn)) {
+      // The database keeps its items; resuming reads them anew.
+      this.#partitions.forget(partition);
+      return;
+    }
     const now = Date.now();
     const slots = fn ? slotsOf(fn, partition.read) : [];
     const full = this.#slots.blockedBy(slots);

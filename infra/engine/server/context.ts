@@ -1,5 +1,6 @@
 import type { EngineConfig } from "../config.ts";
 import type { Executor } from "../executor/executor.ts";
+import type { Operations } from "../operations/operations.ts";
 import type { IncomingEvent } from "../protocol/events.ts";
 import type { Registry, SyncRequest, SyncResult } from "../registry.ts";
 import type { Database } from "../state/database.ts";
@@ -12,8 +13,7 @@ export interface ServerContext {
   executor: Executor;
   /** Makes events and the runs they start durable. */
   accept: (events: IncomingEvent[]) => Promise<void>;
-  /** Cancels a run that has not ended; false when there is none. */
-  cancel: (runId: string, reason: string) => Promise<boolean>;
+  operations: Operations;
   sync: (request: SyncRequest) => Promise<SyncResult>;
   /** Hands a signal to the step waiting for it; that step's run, or null when none waits. */
   signal: (name: string, data: unknown) => Promise<string | null>;

@@ -59,6 +59,22 @@ export function runRoutes(context: ServerContext): Hono {
     return c.json({ data: runJson(found.rows[0]), metadata: metadata(3_000) });
   });
 
+  app.get("/v1/runs/:id/jobs", async (c) => {
+    const found = await pool.query("select * from queue_item where run_id = $1 order by due_at_ms, id", [
+      c.req.param("id"),
+    ]);
+    return c.json({
+      data: found.rows.map((row) => ({
+        job_id: row.id,
+        run_id: row.run_id,
+        step_id: row.step_id,
+        attempt: row.attempt,
+        at: new Date(row.due_at_ms).toISOString(),
+      })),
+      metadata: metadata(5_000),
+    });
+  });
+
   app.get("/v1/apps/:app/functions", (c) => {
     const functions = context.registry.ofApp(c.req.param("app"));
     return c.json(
@@ -73,7 +89,15 @@ export function runRoutes(context: ServerContext): Hono {
           fv: 1,
           name: fn.name,
           slug: fn.slug,
-          steps: [{ id: "step", name: "step", uri: fn.url }],
+          triggers: fn.triggers.map((trigger) =>
+            "cron" in trigger
+              ? { cron: trigger.cron }
+              : {
+                  event: trigger.event,
+                  ...(trigger.expression === null ? {} : { expression: trigger.expression }),
+                },
+          ),
+          steps: [{ id: "step", name: "step", uri: fn.url, retries: fn.maxAttempts - 1 }],
         },
       })),
     );

@@ -3,8 +3,10 @@ import type {
   EventRow,
   FailedAttemptRow,
   FinishRow,
+  GateRow,
   QueueItem,
-  RunRow,
+  RunEntry,
+  RunEventRow,
   StepRow,
   WaitRow,
 } from "./rows.ts";
@@ -12,7 +14,7 @@ import type {
 /** Several changes made one, last word per row: what a single transaction writes. */
 export interface Batch {
   events: EventRow[];
-  runs: { run: RunRow; item: QueueItem }[];
+  runs: RunEntry[];
   /** Runs whose key another run of this very batch has taken. */
   droppedHere: Set<string>;
   steps: StepRow[];
@@ -24,6 +26,9 @@ export interface Batch {
   failedAttempts: FailedAttemptRow[];
   waits: WaitRow[];
   removeWaits: { runId: string; stepId: string }[];
+  gates: GateRow[];
+  runEvents: RunEventRow[];
+  removeRunEvents: string[];
 }
 
 /** Merges changes in their order; Postgres refuses to touch a row twice in one statement. */
@@ -39,6 +44,8 @@ export function mergeChanges(changes: readonly Change[]): Batch {
   const throttles = new Map<string, number>();
   const waits = new Map<string, WaitRow | { runId: string; stepId: string; removed: true }>();
   const failedAttempts = new Map<string, FailedAttemptRow>();
+  const gates = new Map<string, GateRow>();
+  const runEvents = new Map<string, RunEventRow>();
   const duplicates = new Set<string>();
   for (const change of changes) {
     const mine = new Set<string>();
@@ -70,6 +77,8 @@ export function mergeChanges(changes: readonly Change[]): Batch {
     for (const wait of change.waits ?? []) waits.set(`${wait.runId} ${wait.stepId}`, wait);
     for (const wait of change.removeWaits ?? [])
       waits.set(`${wait.runId} ${wait.stepId}`, { ...wait, removed: true });
+    for (const gate of change.gates ?? []) gates.set(gate.key, gate);
+    for (const row of change.runEvents ?? []) runEvents.set(`${row.runId} ${row.position}`, row);
   }
   const kept: QueueItem[] = [];
   const removed: { runId: string; id: string }[] = [];
@@ -90,5 +99,8 @@ export function mergeChanges(changes: readonly Change[]): Batch {
     failedAttempts: [...failedAttempts.values()],
     waits: keptWaits,
     removeWaits: removedWaits,
+    gates: [...gates.values()],
+    runEvents: [...runEvents.values()],
+    removeRunEvents: changes.flatMap((change) => change.removeRunEvents ?? []),
   };
 }

@@ -5,6 +5,12 @@ import type { Database } from "./database.ts";
 const BATCH = 2_000;
 const EVERY_MS = 60_000;
 
+/** Nothing needs the event any more: no run is or will be made of it. */
+const OLD_EVENT = `internal_id < $1 and received_at < to_timestamp($2 / 1000.0)
+  and not exists (select from run r where r.event_id = e.internal_id)
+  and not exists (select from run_event v where v.event_id = e.internal_id)
+  and not exists (select from queue_item q where q.kind = 8 and q.step_id = e.internal_id)`;
+
 /** Deletes what is older than the retention, a batch at a time: finished runs with their steps, events, keys. */
 export class Retention {
   readonly #database: Database;
@@ -41,6 +47,7 @@ export class Retention {
     await this.#repeat(
       `with old as (delete from run where id in (
          select id from run where id < $1 and status <> 0 and ended_at_ms < $2 order by id limit ${BATCH}) returning id),
+         events as (delete from run_event where run_id in (select id from old)),
          attempts as (delete from failed_attempt where run_id in (select id from old))
        delete from step where run_id in (select id from old)`,
       [floor, before],
@@ -48,13 +55,17 @@ export class Retention {
     );
     await this.#repeat(
       `delete from event where internal_id in (
-         select internal_id from event e where internal_id < $1 and received_at < to_timestamp($2 / 1000.0)
-         and not exists (select from run r where r.event_id = e.internal_id) order by internal_id limit ${BATCH})`,
+         select internal_id from event e where ${OLD_EVENT} order by internal_id limit ${BATCH})`,
       [floor, before],
-      `select 1 from event e where internal_id < $1 and received_at < to_timestamp($2 / 1000.0)
-         and not exists (select from run r where r.event_id = e.internal_id) limit 1`,
+      `select 1 from event e where ${OLD_EVENT} limit 1`,
     );
     await this.#database.pool.query("delete from run_key where expires_at_ms < $1", [nowMs]);
+    // A singleton's lock is held by a run for as long as that goes on.
+    await this.#database.pool.query(
+      `delete from gate where expires_at_ms < $1 and (left(key, 2) <> 's|'
+         or not exists (select from run where id = trim(both '"' from state) and status = 0))`,
+      [nowMs],
+    );
     await this.#database.pool.query("delete from throttle where tat_ms < $1", [nowMs]);
   }
 

@@ -10,6 +10,13 @@ export const ItemKind = {
   match: 6,
   /** The end of a wait that nothing came for. */
   waitTimeout: 7,
+  /** An event that passes a function's gates before a run is made of it; `runId` is the coming run's. */
+  admit: 8,
+  /** A debounce or a batch comes due; `stepId` is the gate's key. */
+  gate: 9,
+  /** The run has not been started in time, or goes on for too long. */
+  startTimeout: 10,
+  finishTimeout: 11,
 } as const;
 
 /** A durable piece of work. It stays in the database until the commit that records what came of it. */
@@ -88,6 +95,21 @@ export interface WaitRow {
   atMs: number;
 }
 
+/** What a gate remembers of one key, in JSON; null forgets it. */
+export interface GateRow {
+  key: string;
+  state: string | null;
+  /** From then on it is as good as forgotten. */
+  expiresAtMs: number;
+}
+
+/** One of several events of a run that is, or will be, made of them. */
+export interface RunEventRow {
+  runId: string;
+  position: number;
+  eventId: string;
+}
+
 export const RunStatus = { active: 0, completed: 1, failed: 2, cancelled: 3 } as const;
 
 export interface FinishRow {
@@ -97,11 +119,21 @@ export interface FinishRow {
   output: string;
 }
 
+export interface RunEntry {
+  run: RunRow;
+  item: QueueItem;
+  /** Timers and awaited events (`cancelOn`) that come with the run. */
+  timers: QueueItem[];
+  waits: WaitRow[];
+  /** Not a run yet: only the key is taken, and the item decides what becomes of it. */
+  gated: boolean;
+}
+
 /** One atomic change: all of it is durable, or none. Rows with the same key replace what stood there. */
 export interface Change {
   events?: EventRow[];
-  /** Each run comes with the item that starts it; both are dropped when the run's key is taken. */
-  runs?: { run: RunRow; item: QueueItem }[];
+  /** Each run comes with the items that start and end it; all are dropped when the run's key is taken. */
+  runs?: RunEntry[];
   steps?: StepRow[];
   items?: QueueItem[];
   removeItems?: { runId: string; id: string }[];
@@ -109,6 +141,10 @@ export interface Change {
   versions?: { runId: string; version: number }[];
   throttles?: { key: string; tatMs: number }[];
   failedAttempts?: FailedAttemptRow[];
+  gates?: GateRow[];
+  runEvents?: RunEventRow[];
+  /** Runs that come to nothing after all. */
+  removeRunEvents?: string[];
   waits?: WaitRow[];
   removeWaits?: { runId: string; stepId: string }[];
 }

@@ -26,6 +26,8 @@ export class RunState {
   readonly stack: string[];
   version: number;
   ended: boolean;
+  /** Its function has been called, or is about to be. */
+  started: boolean;
   /** Its "go on" item: none, waiting in the queue, or being executed. There is never more than one. */
   go: "none" | "queued" | "running";
   /** Something was done while "go on" was being executed, so the function must be called again after it. */
@@ -46,6 +48,8 @@ export class RunState {
     version: number;
     ended: boolean;
     goQueued: boolean;
+    /** True when not given. */
+    started?: boolean;
   }) {
     this.id = init.id;
     this.fnId = init.fnId;
@@ -55,6 +59,7 @@ export class RunState {
     this.events = init.events;
     this.version = init.version;
     this.ended = init.ended;
+    this.started = init.started ?? true;
     this.go = init.goQueued ? "queued" : "none";
     this.steps = new Map();
     this.stack = [];

@@ -97,7 +97,9 @@ export class Runs {
     const runs = await this.#database.pool.query({
       name: "load-runs",
       text: `select r.*, e.body,
-               exists (select from queue_item q where q.run_id = r.id and q.id = 'go') as go_queued
+               (select kind from queue_item q where q.run_id = r.id and q.id = 'go') as go_kind,
+               (select array_agg(m.body order by v.position) from run_event v
+                join event m on m.internal_id = v.event_id where v.run_id = r.id) as bodies
              from run r left join event e on e.internal_id = r.event_id where r.id = any($1::text[])`,
       values: [ids],
     });
@@ -111,10 +113,11 @@ export class Runs {
           keys: row.keys,
           queuedAtMs: row.queued_at_ms,
           parent: row.parent_run_id ? { runId: row.parent_run_id, stepId: row.parent_step_id } : null,
-          events: row.body === null ? [] : [row.body],
+          events: row.bodies ?? (row.body === null ? [] : [row.body]),
           version: row.version,
           ended: row.status !== 0,
-          goQueued: row.go_queued,
+          goQueued: row.go_kind !== null,
+          started: row.go_kind !== 0,
         }),
       );
     }

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import type { Batch } from "./batch.ts";
-import type { QueueItem } from "./rows.ts";
+import type { QueueItem, WaitRow } from "./rows.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -36,7 +36,8 @@ export async function writeBatch(client: Client, batch: Batch, nowMs: number): P
     }
   }
   await claimKeys(client, batch, dropped, nowMs);
-  const runs = batch.runs.filter(({ run }) => !dropped.has(run.id));
+  const started = batch.runs.filter(({ run }) => !dropped.has(run.id));
+  const runs = started.filter(({ gated }) => !gated);
   if (runs.length > 0) {
     await client.query({
       name: "insert-runs",
@@ -55,7 +56,8 @@ export async function writeBatch(client: Client, batch: Batch, nowMs: number): P
     });
   }
   await writeSteps(client, batch, nowMs);
-  await writeItems(client, [...runs.map(({ item }) => item), ...batch.items], nowMs);
+  const itemsOfRuns = started.flatMap(({ item, timers }) => [item, ...timers]);
+  await writeItems(client, [...itemsOfRuns, ...batch.items], nowMs);
   if (batch.removeItems.length > 0) {
     await client.query({
       name: "delete-items",
@@ -65,12 +67,56 @@ export async function writeBatch(client: Client, batch: Batch, nowMs: number): P
     });
   }
   await writeFailedAttempts(client, batch);
-  await writeWaits(client, batch);
+  await writeWaits(client, [...runs.flatMap((entry) => entry.waits), ...batch.waits], batch.removeWaits);
+  await writeGates(client, batch);
   await writeRunChanges(client, batch, nowMs);
   return dropped;
 }
 
-async function writeWaits(client: Client, { waits, removeWaits }: Batch): Promise<void> {
+async function writeGates(client: Client, { gates, runEvents, removeRunEvents }: Batch): Promise<void> {
+  const kept = gates.filter((gate) => gate.state !== null);
+  if (kept.length > 0) {
+    await client.query({
+      name: "upsert-gates",
+      text: `insert into gate (key, state, expires_at_ms) select * from unnest($1::text[], $2::text[], $3::bigint[])
+             on conflict (key) do update set state = excluded.state, expires_at_ms = excluded.expires_at_ms`,
+      values: [kept.map((g) => g.key), kept.map((g) => g.state), kept.map((g) => Math.ceil(g.expiresAtMs))],
+    });
+  }
+  if (kept.length < gates.length) {
+    await client.query({
+      name: "delete-gates",
+      text: "delete from gate where key = any($1::text[])",
+      values: [gates.filter((gate) => gate.state === null).map((gate) => gate.key)],
+    });
+  }
+  if (runEvents.length > 0) {
+    await client.query({
+      name: "upsert-run-events",
+      text: `insert into run_event (run_id, position, event_id)
+             select * from unnest($1::text[], $2::smallint[], $3::text[])
+             on conflict (run_id, position) do update set event_id = excluded.event_id`,
+      values: [
+        runEvents.map((r) => r.runId),
+        runEvents.map((r) => r.position),
+        runEvents.map((r) => r.eventId),
+      ],
+    });
+  }
+  if (removeRunEvents.length > 0) {
+    await client.query({
+      name: "delete-run-events",
+      text: "delete from run_event where run_id = any($1::text[])",
+      values: [removeRunEvents],
+    });
+  }
+}
+
+async function writeWaits(
+  client: Client,
+  waits: WaitRow[],
+  removeWaits: Batch["removeWaits"],
+): Promise<void> {
   if (waits.length > 0) {
     await client.query({
       name: "insert-waits",
@@ -174,6 +220,7 @@ async function writeItems(client: Client, items: QueueItem[], nowMs: number): Pr
            select * from unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::smallint[], $6::text[],
                                 $7::smallint[], $8::bigint[], $9::bigint[], $10::boolean[])
            on conflict (run_id, id) do update set partition = excluded.partition, kind = excluded.kind,
+             step_id = excluded.step_id,
              attempt = excluded.attempt, due_at_ms = excluded.due_at_ms, score = excluded.score,
              delayed = excluded.delayed`,
     values: [
