@@ -1,153 +1,154 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { parseArgs } from "node:util";
-import { serve as listen } from "@hono/node-server";
-import { Hono } from "hono";
-import { Inngest } from "inngest";
-import { serve } from "inngest/hono";
-import pg from "pg";
-
 /**
- * Measures the local engine: one-step runs per second and durably accepted events per second.
+ * Measures the local engine: one-step runs per second beside the SDK's own ceiling, durably accepted events per
+ * second, and whether its memory grows. The app is a process of its own, as in real life.
  *
- *   node tests/load/engine.ts --database postgres://... [--runs 5000] [--events 50000] [--json PATH]
+ *   node tests/load/engine.ts [--runs 20000] [--long] [--repeat 5] [--fairness] [--startup] [--json PATH]
  *
- * The app runs in a process of its own ("--app" below), as in real life.
+ *   --long      200,000 runs instead of 20,000
+ *   --fairness  one key floods 10,000 runs: how soon another key's run starts
+ *   --startup   how long the engine takes to start with 1,000,000 finished runs in its tables
+ *   --profile DIR  engine and app write CPU profiles there
+ *
+ * Without --database (or DATABASE_URL) it starts the local stack's Postgres. The runs are done in `--repeat`
+ * parts; the SDK's ceiling is measured before each, so that both see the same machine. Figures are medians.
+ * Exit code 1: a target is missed.
  */
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import {
+  eventsAccepted,
+  median,
+  runsOfOneStep,
+  startsBesideFlood,
+  startUpSeconds,
+  type Throughput,
+  watchRss,
+} from "./engine/measures.ts";
+import { createWorld, type Server, startServer } from "./engine/world.ts";
+
 const { values: options } = parseArgs({
   options: {
     database: { type: "string" },
-    runs: { type: "string", default: "5000" },
-    events: { type: "string", default: "50000" },
+    runs: { type: "string" },
+    events: { type: "string", default: "100000" },
+    repeat: { type: "string", default: "5" },
+    long: { type: "boolean", default: false },
+    fairness: { type: "boolean", default: false },
+    startup: { type: "boolean", default: false },
+    profile: { type: "string" },
     json: { type: "string" },
-    app: { type: "boolean", default: false },
   },
 });
-const KEYS = { INNGEST_SIGNING_KEY: "deadbeefcafe0123", INNGEST_EVENT_KEY: "deadbeef" };
-const APP_PORT = 39_871;
+const RUNS = Number(options.runs ?? (options.long ? 200_000 : 20_000));
+const REPEAT = Number(options.repeat);
+const WARM_UP_RUNS = 3_000;
+/** Memory that a growing heap may take: what the garbage collector is behind with. */
+const RSS_TOLERANCE_MB = 60;
 
-if (options.app) runApp();
-else await measure();
-
-function createFunctions(baseUrl: string) {
-  const client = new Inngest({
-    id: "load",
-    baseUrl,
-    isDev: false,
-    signingKey: KEYS.INNGEST_SIGNING_KEY,
-    eventKey: KEYS.INNGEST_EVENT_KEY,
-  });
-  const one = client.createFunction({ id: "one", triggers: [{ event: "load/one" }] }, async ({ step }) => {
-    return await step.run("only", () => 1);
-  });
-  return { client, functions: [one] };
+const missed: string[] = [];
+const server = await startServer(options.database ?? process.env.DATABASE_URL);
+try {
+  await throughput(server);
+  if (options.startup) await startUp(server);
+} finally {
+  await server.stop();
 }
+for (const target of missed) say(`MISSED: ${target}`);
+if (missed.length > 0) process.exitCode = 1;
 
-function runApp(): void {
-  const { client, functions } = createFunctions(process.env.BASE_URL ?? "");
-  const app = new Hono();
-  const handler = serve({ client, functions, serveOrigin: `http://127.0.0.1:${APP_PORT}` });
-  app.on(["GET", "POST", "PUT"], "/api/inngest", handler);
-  app.get("/cpu", (c) => c.json(process.cpuUsage()));
-  listen({ fetch: app.fetch, hostname: "127.0.0.1", port: APP_PORT }, () => process.stdout.write("ready\n"));
-}
-
-async function measure(): Promise<void> {
-  const owner = options.database ?? process.env.DATABASE_URL;
-  if (!owner) throw new Error("--database is missing");
-  const name = `engine_load_${process.pid}`;
-  const admin = new pg.Client({ connectionString: owner });
-  await admin.connect();
-  await admin.query(`create database ${name}`);
-  const url = new URL(owner);
-  url.pathname = `/${name}`;
-  const engine = await start(["infra/engine/main.ts"], {
-    ENGINE_PORT: "0",
-    ENGINE_DATABASE_URL: url.href,
-    ENGINE_LOG_LEVEL: "warn",
-  });
-  const baseUrl = (JSON.parse(engine.line) as { url: string }).url;
-  const app = await start(["tests/load/engine.ts", "--app"], { BASE_URL: baseUrl });
-  const db = new pg.Client({ connectionString: url.href });
-  await db.connect();
-  try {
-    const sync = await fetch(`http://127.0.0.1:${APP_PORT}/api/inngest`, { method: "PUT" });
-    if (!sync.ok) throw new Error(await sync.text());
-    await runsPerSecond(baseUrl, db, 1_000);
-    const result = {
-      stepRunsPerSecond: await runsPerSecond(baseUrl, db, Number(options.runs)),
-      eventsPerSecond: await eventsPerSecond(baseUrl, Number(options.events), 100),
-      singleEventRequestsPerSecond: await eventsPerSecond(baseUrl, 5_000, 1),
-    };
-    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-    if (options.json)
-      await (await import("node:fs/promises")).writeFile(options.json, JSON.stringify(result));
-  } finally {
-    await db.end();
-    engine.child.kill("SIGKILL");
-    app.child.kill("SIGKILL");
-    await admin.query(`drop database if exists ${name} with (force)`);
-    await admin.end();
-  }
-}
-
-/** Sends one-step events and counts finished runs over time, from the first sent to the last finished. */
-async function runsPerSecond(baseUrl: string, db: pg.Client, count: number): Promise<number> {
-  const finished = async (): Promise<number> =>
-    (await db.query("select count(*)::int as n from inngest_engine.run where status = 1")).rows[0].n;
-  const before = await finished();
-  const startedAt = performance.now();
-  await send(baseUrl, "load/one", count, 100, 4);
-  const cpuBefore = (await (await fetch(`http://127.0.0.1:${APP_PORT}/cpu`)).json()) as NodeJS.CpuUsage;
-  while ((await finished()) < before + count) await new Promise((resolve) => setTimeout(resolve, 100));
-  const seconds = (performance.now() - startedAt) / 1_000;
-  const cpu = (await (await fetch(`http://127.0.0.1:${APP_PORT}/cpu`)).json()) as NodeJS.CpuUsage;
-  const appSeconds = (cpu.user + cpu.system - cpuBefore.user - cpuBefore.system) / 1e6;
-  process.stderr.write(
-    `${count} runs in ${seconds.toFixed(1)} s; the app used ${appSeconds.toFixed(1)} s of CPU\n`,
-  );
-  return Math.round(count / seconds);
-}
-
-/** Events that no function listens to: what accepting them durably costs. */
-async function eventsPerSecond(baseUrl: string, count: number, perRequest: number): Promise<number> {
-  const startedAt = performance.now();
-  await send(baseUrl, "load/none", count, perRequest, 50);
-  return Math.round(count / ((performance.now() - startedAt) / 1_000));
-}
-
-async function send(
-  baseUrl: string,
-  event: string,
-  count: number,
-  perRequest: number,
-  senders: number,
-): Promise<void> {
-  let left = count;
-  const body = JSON.stringify(
-    Array.from({ length: perRequest }, () => ({ name: event, data: { n: 1, text: "x".repeat(100) } })),
-  );
-  const sender = async (): Promise<void> => {
-    while (left > 0) {
-      left -= perRequest;
-      const answer = await fetch(`${baseUrl}/e/${KEYS.INNGEST_EVENT_KEY}`, { method: "POST", body });
-      if (!answer.ok) throw new Error(await answer.text());
-      await answer.arrayBuffer();
+async function throughput(on: Server): Promise<void> {
+  await on.withDatabase(async (url) => {
+    const world = await createWorld(url, options.profile);
+    try {
+      await sayDurability(world.db);
+      await runsOfOneStep(world, on, WARM_UP_RUNS);
+      say(`warm after ${WARM_UP_RUNS} runs; now ${RUNS} runs of one step in ${REPEAT} parts`);
+      const stopWatching = watchRss(world.enginePid);
+      const ceilings: number[] = [];
+      const parts: Throughput[] = [];
+      for (let part = 0; part < REPEAT; part++) {
+        const ceiling = Math.round(await world.sdkAlone(5_000));
+        const measured = await runsOfOneStep(world, on, Math.ceil(RUNS / REPEAT));
+        ceilings.push(ceiling);
+        parts.push(measured);
+        sayPart(measured, ceiling);
+      }
+      const rss = stopWatching();
+      const events: number[] = [];
+      for (let part = 0; part < 3; part++) events.push(await eventsAccepted(world, Number(options.events)));
+      const ratio = median(parts.map((part, n) => part.callsPerSecond / (ceilings[n] as number)));
+      const figures = {
+        stepRunsPerSecond: Math.round(median(parts.map((part) => part.runsPerSecond))),
+        sdkCallsPerSecond: Math.round(median(parts.map((part) => part.callsPerSecond))),
+        sdkCeilingPerSecond: Math.round(median(ceilings)),
+        eventsPerSecond: Math.round(median(events)),
+        rssGrowthMb: Math.round(rss.growthMb),
+      };
+      say(
+        `engine's memory over ${RUNS} runs: ${mb(rss.firstMb)} to ${mb(rss.lastMb)}, at most ${mb(rss.peakMb)}`,
+      );
+      say(`events in requests of 100: ${events.map(Math.round).join(", ")} per second`);
+      say(
+        `calls to the SDK / its handler alone, in process: ${ratio.toFixed(2)} (median of ${REPEAT} pairs)`,
+      );
+      process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
+      if (options.json) await writeFile(options.json, `${JSON.stringify(figures, null, 2)}\n`);
+      want(figures.stepRunsPerSecond >= 300, "300 one-step runs/s");
+      want(ratio >= 0.5, "half of the SDK's own ceiling");
+      want(figures.eventsPerSecond >= 5_000, "5,000 events/s");
+      want(figures.rssGrowthMb < RSS_TOLERANCE_MB, `memory flat within ${RSS_TOLERANCE_MB} MB`);
+      if (options.fairness) {
+        const waitsMs = await startsBesideFlood(world);
+        say(`beside a flood of 10,000 runs, other keys' runs started after ${waitsMs.join(", ")} ms`);
+        want(Math.max(...waitsMs) < 1_000, "another key's run starts within 1 s");
+      }
+    } finally {
+      await world.close();
     }
-  };
-  await Promise.all(Array.from({ length: senders }, sender));
+  });
 }
 
-async function start(
-  args: string[],
-  env: Record<string, string>,
-): Promise<{ child: ChildProcess; line: string }> {
-  const child = spawn(process.execPath, args, {
-    env: { PATH: process.env.PATH ?? "", ...KEYS, ...env },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const line = await new Promise<string>((resolve, reject) => {
-    child.stdout?.setEncoding("utf8").once("data", (text: string) => resolve(text));
-    child.once("exit", (code) => reject(new Error(`${args.join(" ")} ended with ${code}`)));
-  });
-  return { child, line };
+async function startUp(on: Server): Promise<void> {
+  const seconds = await startUpSeconds(on, 1_000_000);
+  say(`start-up with 1,000,000 finished runs: ${seconds.map((s) => s.toFixed(2)).join(", ")} s`);
+  want(median(seconds) < 3, "start-up under 3 s");
+}
+
+/** What is measured counts only when it would survive a power cut. */
+async function sayDurability(db: { query: (sql: string) => Promise<{ rows: Record<string, string>[] }> }) {
+  const found = await db.query(
+    `select current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
+            current_setting('synchronous_commit') as synchronous_commit`,
+  );
+  const settings = found.rows[0] ?? {};
+  say(
+    `state is durable: ${Object.entries(settings)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(", ")}`,
+  );
+  want(
+    Object.values(settings).every((value) => value === "on"),
+    "durable state",
+  );
+}
+
+function sayPart({ runs, seconds, runsPerSecond, callsPerSecond, cpu }: Throughput, ceiling: number): void {
+  const perRun = (used: number | null) => (used === null ? "?" : ((used / runs) * 1_000).toFixed(2));
+  say(
+    `${runs} runs in ${seconds.toFixed(1)} s: ${Math.round(runsPerSecond)} runs/s; SDK alone ${ceiling}/s, ratio ` +
+      `${(callsPerSecond / ceiling).toFixed(2)}; the app worked ${((cpu.app / seconds) * 100).toFixed(0)} % of the time; ` +
+      `CPU ms per run: app ${perRun(cpu.app)}, engine ${perRun(cpu.engine)}, Postgres ${perRun(cpu.postgres)}`,
+  );
+}
+
+function want(met: boolean, target: string): void {
+  if (!met) missed.push(target);
+}
+
+function mb(value: number): string {
+  return `${Math.round(value)} MB`;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
