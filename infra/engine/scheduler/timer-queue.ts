@@ -88,10 +88,13 @@ export class TimerQueue {
     if (this.#reading) return;
     this.#reading = true;
     try {
-      const { all, fresh } = await this.#known.read(() => this.#backlog.delayed(this.#horizon, PAGE));
+      const page = await this.#known.read(() => this.#backlog.delayed(this.#horizon, PAGE));
+      const { all, fresh, complete } = page;
       const last = all.at(-1);
-      if (last) this.#horizon = { dueAtMs: last.dueAtMs, key: `${last.id}\0${last.runId}` };
-      if (all.length < PAGE) this.#everything = true;
+      // What was dealt with meanwhile may be due again by now, at a time that the page does not show: the
+      // horizon stays, and the next tick reads the same page again.
+      if (last && complete) this.#horizon = { dueAtMs: last.dueAtMs, key: `${last.id}\0${last.runId}` };
+      if (all.length < PAGE && complete) this.#everything = true;
       for (const item of fresh) if (this.#known.hold(item)) this.#heap.push(item);
     } catch (error) {
       this.#log.warn({ err: error }, "the delayed items could not be read; trying again");
