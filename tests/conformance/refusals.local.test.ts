@@ -52,17 +52,22 @@ describe.skipIf(Boolean(process.env.INNGEST_BASE_URL))("what the local engine re
   });
 
   test.each([
+    ["a bad debounce", { debounce: { period: "soon" } }, /"refused-f": the option "debounce.period"/],
+    ["a rate limit over days", { rateLimit: { limit: 1, period: "2d" } }, /"rateLimit.period"/],
+    ["a bad singleton", { singleton: { mode: "queue" } }, /"singleton.mode"/],
+    ["a bad cancelOn", { cancel: [{ event: "x", if: "event.data ==" }] }, /"cancelOn.if"/],
+    ["a bad idempotency", { idempotency: "event.data.(" }, /"idempotency/],
+    ["a bad timeout", { timeouts: { start: "later" } }, /"timeouts.start"/],
     [
-      "batchEvents",
-      { batchEvents: { maxSize: 3, timeout: "2s" } },
-      /"refused-f" uses the option "batchEvents"/,
+      "a batch that is limited too",
+      { batchEvents: { maxSize: 3, timeout: "2s" }, rateLimit: { limit: 1, period: "1m" } },
+      /"batchEvents" cannot be combined with the option "rateLimit/,
     ],
-    ["rateLimit", { rateLimit: { limit: 1, period: "1m" } }, /"rateLimit"/],
-    ["debounce", { debounce: { period: "2s" } }, /"debounce"/],
-    ["singleton", { singleton: { mode: "skip" } }, /"singleton"/],
-    ["cancelOn", { cancel: [{ event: "x" }] }, /"cancelOn"/],
-    ["idempotency", { idempotency: "event.data.id" }, /"idempotency"/],
-    ["timeouts", { timeouts: { start: "1m" } }, /"timeouts"/],
+    [
+      "21 retries",
+      { steps: { step: { ...fn({}).steps.step, retries: { attempts: 21 } } } },
+      /retries.attempts/,
+    ],
     ["a bad cron", { triggers: [{ cron: "every day" }] }, /"cron" is not valid/],
     [
       "a bad expression",
