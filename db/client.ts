@@ -27,6 +27,9 @@ export function createDb(url: string, { max = 10 }: { max?: number } = {}): Db {
   });
   // An idle connection that Postgres drops (a restart) is not an error of anybody's: the next query reconnects.
   pool.on("error", () => {});
+  // Nor is one that it drops between two queries of a transaction: the next query fails, and its caller hears of it.
+  // Without a listener the event would end the process.
+  pool.on("connect", (client) => client.on("error", () => {}));
   return drizzle({ client: pool }) as Db;
 }
 
