@@ -22,7 +22,8 @@ export function runRoutes(context: ServerContext): Hono {
 
   app.get("/v0/runs/:id/batch", async (c) => {
     const found = await pool.query(
-      "select e.body from run r join event e on e.internal_id = r.event_id where r.id = $1",
+      `select e.body from run r left join run_event v on v.run_id = r.id
+       join event e on e.internal_id = coalesce(v.event_id, r.event_id) where r.id = $1 order by v.position`,
       [c.req.param("id")],
     );
     if (found.rowCount === 0) return c.json({ error: "run not found", status: 404 }, 404);
@@ -47,7 +48,11 @@ export function runRoutes(context: ServerContext): Hono {
   });
 
   app.get("/v1/events/:id/runs", async (c) => {
-    const found = await pool.query("select * from run where event_id = $1 order by id", [c.req.param("id")]);
+    const found = await pool.query(
+      `select * from run where event_id = $1 or id in (select run_id from run_event where event_id = $1)
+       order by id`,
+      [c.req.param("id")],
+    );
     return c.json({ data: found.rows.map(runJson), metadata: metadata(15_000) });
   });
 
