@@ -18,17 +18,17 @@ header,main{max-width:72rem;margin:0 auto;padding:1rem}header{display:flex;gap:1
 header form{margin-left:auto}h1{font-size:1.3rem;margin:.5rem 0}h2{font-size:1.05rem;margin:0 0 .75rem}a{color:var(--link)}
 section{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:1rem;margin:0 0 1rem;overflow-x:auto}
 table{border-collapse:collapse;width:100%}th{text-align:left;color:var(--soft);font-weight:600;font-size:.85rem}
-th,td{padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}tr:last-child td{border-bottom:0}
+th,td{padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}tr:last-child td{border-bottom:0}td{vertical-align:middle}
 .mono,pre,code{font:13px/1.45 ui-monospace,monospace}pre{margin:.25rem 0;padding:.6rem;background:var(--bg);border-radius:6px;
 overflow:auto;max-height:22rem;white-space:pre-wrap;overflow-wrap:anywhere}.soft{color:var(--soft)}
 .s0{color:var(--run)}.s1{color:var(--ok)}.s2{color:var(--bad)}.s3{color:var(--off)}.st{font-weight:600;white-space:nowrap}
-form.filters{display:flex;flex-wrap:wrap;gap:.75rem;align-items:end}label{display:grid;gap:.2rem;font-size:.85rem;color:var(--soft)}
+form.filters{margin-bottom:1rem;display:flex;flex-wrap:wrap;gap:.75rem;align-items:end}label{display:grid;gap:.2rem;font-size:.85rem;color:var(--soft)}
 input,select,button{font:inherit;color:var(--ink);background:var(--card);border:1px solid var(--soft);border-radius:6px;
 padding:.35rem .6rem;min-height:2.2rem;max-width:100%}button{cursor:pointer}button:hover{background:var(--bg)}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}.row{display:flex;flex-wrap:wrap;gap:.75rem;align-items:center}
 ol.steps{list-style:none;margin:0;padding:0}ol.steps>li{border-left:3px solid var(--line);padding:.1rem 0 .9rem 1rem;margin:0}
 ol.steps>li.done{border-color:var(--ok)}ol.steps>li.failed{border-color:var(--bad)}ol.steps>li.open{border-color:var(--run)}
-ol.steps h3{font-size:1rem;margin:0}summary{cursor:pointer}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:0}
+ol.steps h3{font-size:1rem;margin:0}ol.steps .row form{margin-left:auto}summary{cursor:pointer}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:.75rem 0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}.error{color:var(--bad)}
 `;
 
@@ -165,10 +165,19 @@ function json(title: string, text: string | null): Html | "" {
 
 /** Indented JSON, cut where it would only slow the page down. */
 function pretty(text: string): string {
-  const shown = text.length > 200_000 ? text : JSON.stringify(JSON.parse(text), null, 2);
+  const shown = text.length > 200_000 ? text : readable(JSON.parse(text));
   return shown.length > 50_000
     ? `${shown.slice(0, 50_000)}\n… ${shown.length - 50_000} more characters`
     : shown;
+}
+
+/** An error as people read it, by its stack where it has one; anything else as JSON. */
+function readable(value: unknown): string {
+  const error = (value as { error?: unknown } | null)?.error ?? value;
+  const { name, message, stack } = (error ?? {}) as Record<string, unknown>;
+  if (typeof name !== "string" || typeof message !== "string" || typeof stack !== "string")
+    return JSON.stringify(value, null, 2);
+  return stack.includes(message) ? stack : `${name}: ${message}\n${stack}`;
 }
 
 function status(code: number): Html {

@@ -66,6 +66,10 @@ export class Retention {
          or not exists (select from run where id = trim(both '"' from state) and status = 0))`,
       [nowMs],
     );
+    await this.#database.pool.query(
+      "delete from bulk_operation where status <> 'running' and ended_at < to_timestamp($1 / 1000.0)",
+      [before],
+    );
     await this.#database.pool.query("delete from throttle where tat_ms < $1", [nowMs]);
   }
 

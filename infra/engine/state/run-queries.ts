@@ -62,7 +62,9 @@ export async function readTimeline(
   const { pool } = database;
   const [runs, steps, failed] = await Promise.all([
     pool.query(
-      "select r.*, e.body from run r left join event e on e.internal_id = r.event_id where r.id = $1",
+      `select r.*, e.body, (select '[' || string_agg(m.body, ',' order by v.position) || ']' from run_event v
+         join event m on m.internal_id = v.event_id where v.run_id = r.id) as batch
+       from run r left join event e on e.internal_id = r.event_id where r.id = $1`,
       [id],
     ),
     pool.query(
@@ -105,7 +107,7 @@ export async function readTimeline(
       failures,
     });
   }
-  return { run: readRun(row), event: row.body, steps: listed, failures: failuresOf("") };
+  return { run: readRun(row), event: row.batch ?? row.body, steps: listed, failures: failuresOf("") };
 }
 
 function readRun(row: Record<string, unknown>): ListedRun {
