@@ -1,0 +1,86 @@
+import { ulid } from "ulid";
+import { expect, test } from "vitest";
+import type { Fact } from "./ledger.ts";
+import { type Evidence, endOf, judge, type RunRow } from "./verdict.ts";
+
+const MARK = "11111111-1111-4111-8111-111111111111";
+const OTHER = "22222222-2222-4222-8222-222222222222";
+const KILL = { victims: ["engine" as const], atMs: 1_500, upMs: 1_600 };
+
+const run: RunRow = {
+  id: "run-1",
+  slug: "crash-one",
+  status: 1,
+  output: `["${MARK}"]`,
+  ended_at_ms: 5_000,
+  parent_run_id: null,
+  event: { data: { n: 0 } },
+};
+const notary: RunRow = { ...run, id: "run-2", slug: "crash-notary", event: { data: { run_id: "run-1" } } };
+const step = { run_id: "run-1", step_id: "hash", name: "only", memo: `{"data":"${MARK}"}`, at_ms: 3_000 };
+
+/** One execution of the run's step, asked for at this instant. */
+function executed(askedAtMs: number, mark: string, carried: string[] = []): Fact[] {
+  const request = ulid(askedAtMs);
+  return [
+    { kind: "call", request, run: "run-1", carried },
+    { kind: "start", request, run: "run-1", step: "only", attempt: 0, mark, atMs: askedAtMs + 5 },
+    { kind: "end", mark, atMs: askedAtMs + 10 },
+  ];
+}
+
+const honest: Evidence = {
+  sent: new Map([[0, { kind: "one", accepted: true }]]),
+  facts: executed(1_000, MARK),
+  kills: [KILL],
+  runs: [run, notary],
+  steps: [step],
+  seenEnded: new Map([["run-1", endOf(run)]]),
+};
+
+const problemsOf = (change: Partial<Evidence>) => judge({ ...honest, ...change }).problems.join("; ");
+
+test("an honest engine has no problems, also when a kill made it ask twice for what was not recorded", () => {
+  expect(judge(honest).problems).toEqual([]);
+  const repeated = judge({ ...honest, facts: [...executed(1_000, OTHER), ...executed(2_000, MARK)] });
+  expect(repeated.problems).toEqual([]);
+  expect(repeated.figures.repeatedAroundKills).toBe(1);
+});
+
+test.each<[string, Partial<Evidence>, string]>([
+  ["an accepted event without a run", { runs: [notary] }, "was accepted and started no run"],
+  ["an event with two runs", { runs: [run, notary, { ...run, id: "run-3" }] }, "started 2 runs"],
+  ["a run that goes on", { runs: [{ ...run, status: 0 }, notary] }, "ended with status 0"],
+  ["a run whose end changed", { seenEnded: new Map([["run-1", "2 4000 {}"]]) }, "ended twice"],
+  ["an end announced twice", { runs: [run, notary, { ...notary, id: "run-4" }] }, "announced 2 times"],
+  ["an ended run that is gone", { seenEnded: new Map([["run-9", "1"]]) }, "is gone"],
+  [
+    "a step that ran twice with no kill in between",
+    { facts: [...executed(1_000, OTHER), ...executed(1_100, MARK)] },
+    "ran twice with no kill",
+  ],
+  [
+    "a step asked for after its result was recorded",
+    { facts: [...executed(1_000, MARK), ...executed(3_001, OTHER)] },
+    "after its result was recorded",
+  ],
+  [
+    "a result that was lost",
+    {
+      facts: [
+        ...executed(1_000, MARK),
+        { kind: "call", request: ulid(1_200), run: "run-1", carried: ["hash"] },
+        ...executed(2_000, OTHER),
+      ],
+    },
+    "lost the result of step hash",
+  ],
+  ["a result of nobody", { facts: executed(1_000, OTHER) }, "a result that nobody returned"],
+  [
+    "an output that is not the recorded result",
+    { runs: [{ ...run, output: `["${OTHER}"]` }, notary] },
+    "another result",
+  ],
+])("%s is found", (_, change, problem) => {
+  expect(problemsOf(change)).toContain(problem);
+});
