@@ -51,11 +51,13 @@ export class Backlog {
     return found.rows.map((row) => row.partition);
   }
 
-  async throttles(): Promise<Map<string, number>> {
-    const found = await this.#database.pool.query<{ key: string; tat_ms: number }>(
-      "select key, tat_ms from throttle where tat_ms > $1",
-      [Date.now()],
-    );
+  /** The stored throttle states of these keys, in epoch milliseconds. */
+  async throttles(keys: string[]): Promise<Map<string, number>> {
+    const found = await this.#database.pool.query<{ key: string; tat_ms: number }>({
+      name: "load-throttles",
+      text: "select key, tat_ms from throttle where key = any($1::text[])",
+      values: [keys],
+    });
     return new Map(found.rows.map((row) => [row.key, row.tat_ms]));
   }
 }

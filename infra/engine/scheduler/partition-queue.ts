@@ -15,6 +15,8 @@ export class PartitionQueue {
   queued = false;
   /** Waiting for a slot or for a time; it is in no ring then. */
   blocked = false;
+  /** Gives up what it is blocked by; set while it is blocked. */
+  stopWaiting: (() => void) | null = null;
 
   constructor(name: string) {
     this.name = name;

@@ -9,6 +9,11 @@ const PAGE = 256;
 const SMALL_PAGE = 8;
 const MANY_ITEMS = 20_000;
 const MAX_PARTITIONS = 20_000;
+/** While some partitions have no place, so much room is made for them in each round, by blocked ones. */
+const ROUND_MS = 1_000;
+const PARTITIONS_PER_ROUND = 1_000;
+/** Of so many turns one goes to runs that have not started, though started ones go first. */
+const TURNS = 4;
 
 export interface PartitionStorePorts {
   backlog: Backlog;
@@ -18,6 +23,7 @@ export interface PartitionStorePorts {
   inFlight: () => number;
   /** Something may be taken now. */
   onReady: () => void;
+  maxPartitions?: number;
 }
 
 /**
@@ -32,16 +38,24 @@ export class PartitionStore {
   #loading = false;
   #discovering = false;
   #stopped = false;
+  #turn = 0;
+  readonly #max: number;
+  readonly #rounds: NodeJS.Timeout;
   /** Some partitions have no place in memory; the next is looked for after this name. */
   #overflow = false;
+  /** A partition was left to the database since the present look through all of them began. */
+  #missed = false;
   #cursor = "";
 
   constructor(ports: PartitionStorePorts) {
     this.#ports = ports;
+    this.#max = ports.maxPartitions ?? MAX_PARTITIONS;
+    this.#rounds = setInterval(() => this.#makeRoom(), ROUND_MS).unref();
   }
 
   stop(): void {
     this.#stopped = true;
+    clearInterval(this.#rounds);
   }
 
   /** Takes nothing for granted: the database may hold what memory has not seen. */
@@ -58,7 +72,9 @@ export class PartitionStore {
   /** The partition whose turn it is, with at least one item; undefined when there is none now. */
   next(): PartitionQueue | undefined {
     for (;;) {
-      const partition = this.#rings.c.shift() ?? this.#rings.s.shift();
+      this.#turn = (this.#turn + 1) % TURNS;
+      const { c, s } = this.#rings;
+      const partition = this.#turn === 0 ? (s.shift() ?? c.shift()) : (c.shift() ?? s.shift());
       if (!partition) break;
       partition.queued = false;
       if (partition.items.length > 0) return partition;
@@ -66,7 +82,7 @@ export class PartitionStore {
       else this.#partitions.delete(partition.name);
     }
     if (this.#toLoad.length > 0) void this.#load();
-    if (this.#overflow && this.#partitions.size < MAX_PARTITIONS / 2) void this.#discover();
+    if (this.#overflow && this.#partitions.size < this.#max / 2) void this.#discover();
     return undefined;
   }
 
@@ -82,8 +98,23 @@ export class PartitionStore {
     this.requeue(partition);
   }
 
-  /** Leaves a partition that is not blocked to the database, until a rescan. */
+  /** Partitions that have been blocked for longest are left to the database, and come back when it is their turn. */
+  #makeRoom(): void {
+    if (!this.#overflow) return;
+    let room = this.#max - this.#partitions.size;
+    for (const partition of this.#partitions.values()) {
+      if (room >= Math.min(PARTITIONS_PER_ROUND, this.#max / 2)) break;
+      if (!partition.blocked) continue;
+      this.forget(partition);
+      this.#missed = true;
+      room += 1;
+    }
+    void this.#discover();
+  }
+
+  /** Leaves a partition to the database, until it is found anew there. */
   forget(partition: PartitionQueue): void {
+    partition.stopWaiting?.();
     for (const item of partition.items) this.#ports.known.drop(item);
     this.#partitions.delete(partition.name);
   }
@@ -91,8 +122,9 @@ export class PartitionStore {
   #partition(name: string): PartitionQueue | null {
     let partition = this.#partitions.get(name);
     if (!partition) {
-      if (this.#partitions.size >= MAX_PARTITIONS) {
+      if (this.#partitions.size >= this.#max) {
         this.#overflow = true;
+        this.#missed = true;
         return null;
       }
       partition = new PartitionQueue(name);
@@ -151,17 +183,17 @@ export class PartitionStore {
     if (this.#discovering || this.#stopped) return;
     this.#discovering = true;
     try {
+      if (this.#cursor === "") this.#missed = false;
       const names = await this.#ports.backlog.partitionsAfter(this.#cursor, 1_000);
       for (const name of names) {
-        if (this.#partitions.size >= MAX_PARTITIONS) break;
         const partition = this.#partition(name);
-        if (!partition) break;
+        if (!partition) return;
         partition.more = true;
         this.requeue(partition);
         this.#cursor = name;
       }
       if (names.length < 1_000) {
-        this.#overflow = this.#partitions.size >= MAX_PARTITIONS;
+        this.#overflow = this.#missed;
         this.#cursor = "";
       }
     } catch (error) {

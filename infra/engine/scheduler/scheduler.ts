@@ -8,6 +8,7 @@ import type { PartitionQueue } from "./partition-queue.ts";
 import { PartitionStore } from "./partition-store.ts";
 import { slotsOf, throttleKeyOf } from "./partitions.ts";
 import { throttle } from "./throttle.ts";
+import { ThrottleStates } from "./throttle-states.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
 export interface SchedulerPorts {
@@ -37,13 +38,14 @@ export class Scheduler {
   readonly #waiters = new Map<string, Set<PartitionQueue>>();
   /** Cancelled runs whose "go on" item memory still holds. */
   readonly #cancelled = new Set<string>();
-  #throttles = new Map<string, number>();
+  readonly #throttles: ThrottleStates;
   #inFlight = 0;
   #kicked = false;
   #stopped = false;
 
   constructor(ports: SchedulerPorts) {
     this.#ports = ports;
+    this.#throttles = new ThrottleStates(ports.backlog, ports.log);
     this.#partitions = new PartitionStore({
       backlog: ports.backlog,
       known: this.#known,
@@ -63,7 +65,6 @@ export class Scheduler {
   }
 
   async start(): Promise<void> {
-    this.#throttles = await this.#ports.backlog.throttles();
     this.rescan();
   }
 
@@ -178,13 +179,11 @@ export class Scheduler {
     const key = throttleKeyOf(fn, partition.read);
     if (restUntilMs > now || full || !fn.throttle || key === null)
       return { atMs: restUntilMs, throttled: null };
-    const decision = throttle(fn.throttle, this.#throttles.get(key) ?? 0, now);
+    const tatMs = this.#throttles.get(key);
+    if (tatMs === null) return { atMs: now + 1, throttled: null };
+    const decision = throttle(fn.throttle, tatMs, now);
     if (!decision.allowed) return { atMs: decision.retryAtMs, throttled: null };
     this.#throttles.set(key, decision.tatMs);
-    if (this.#throttles.size > 10_000) {
-      // A key whose time has passed is as good as new.
-      for (const [old, tatMs] of this.#throttles) if (tatMs <= now) this.#throttles.delete(old);
-    }
     return { atMs: now, throttled: { key, tatMs: decision.tatMs } };
   }
 
@@ -212,14 +211,16 @@ export class Scheduler {
   }
 
   #block(partition: PartitionQueue, waitMs: number): void {
+    const timer = setTimeout(() => this.#unblock(partition), Math.ceil(waitMs)).unref();
     partition.blocked = true;
-    setTimeout(() => this.#unblock(partition), Math.ceil(waitMs)).unref();
+    partition.stopWaiting = () => clearTimeout(timer);
   }
 
   #wait(partition: PartitionQueue, slot: Slot): void {
-    partition.blocked = true;
     const waiters = this.#waiters.get(slot.key) ?? new Set();
     this.#waiters.set(slot.key, waiters.add(partition));
+    partition.blocked = true;
+    partition.stopWaiting = () => waiters.delete(partition);
   }
 
   #wake(key: string): void {
@@ -231,6 +232,7 @@ export class Scheduler {
 
   #unblock(partition: PartitionQueue): void {
     partition.blocked = false;
+    partition.stopWaiting = null;
     this.#partitions.requeue(partition);
     this.#kick();
   }
