@@ -1,3 +1,4 @@
+import { createDefer } from "inngest/experimental";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hashSigningKey } from "#infra/engine/protocol/signing.ts";
 import { SIGNING_KEY, startEngineProcess } from "./support/engine-process.ts";
@@ -7,19 +8,33 @@ describe.skipIf(Boolean(process.env.INNGEST_BASE_URL))("what the local engine re
   let world: World;
 
   beforeAll(async () => {
-    world = await createWorld((client, name) => [
-      client.createFunction({ id: "infer", triggers: [{ event: name("infer") }] }, async ({ step }) => {
-        const model = step.ai.models.openai({ model: "any", apiKey: "none" });
-        await step.ai.infer("ask", { model, body: { messages: [] } });
-      }),
-      client.createFunction({ id: "fetch", triggers: [{ event: name("fetch") }] }, async ({ step }) => {
-        await step.fetch("http://127.0.0.1:1/");
-      }),
-      client.createFunction({ id: "odd-wait", triggers: [{ event: name("odd-wait") }] }, async ({ step }) => {
-        await step.waitForEvent("odd", { event: name("x"), if: "async.data ==", timeout: "5s" });
-      }),
-      client.createFunction({ id: "fine", triggers: [{ event: name("fine") }] }, async () => "fine"),
-    ]);
+    world = await createWorld((client, name) => {
+      const later = createDefer(client, { id: "later" }, async () => {});
+      return [
+        client.createFunction({ id: "infer", triggers: [{ event: name("infer") }] }, async ({ step }) => {
+          const model = step.ai.models.openai({ model: "any", apiKey: "none" });
+          await step.ai.infer("ask", { model, body: { messages: [] } });
+        }),
+        client.createFunction({ id: "fetch", triggers: [{ event: name("fetch") }] }, async ({ step }) => {
+          await step.fetch("http://127.0.0.1:1/");
+        }),
+        client.createFunction(
+          { id: "defer", triggers: [{ event: name("defer") }] },
+          async ({ step, defer }) => {
+            await step.run("first", () => 1);
+            defer("later", { function: later, data: {} });
+            return "done";
+          },
+        ),
+        client.createFunction(
+          { id: "odd-wait", triggers: [{ event: name("odd-wait") }] },
+          async ({ step }) => {
+            await step.waitForEvent("odd", { event: name("x"), if: "async.data ==", timeout: "5s" });
+          },
+        ),
+        client.createFunction({ id: "fine", triggers: [{ event: name("fine") }] }, async () => "fine"),
+      ];
+    });
   });
   afterAll(() => world?.close());
 
@@ -68,6 +83,7 @@ describe.skipIf(Boolean(process.env.INNGEST_BASE_URL))("what the local engine re
       { steps: { step: { ...fn({}).steps.step, retries: { attempts: 21 } } } },
       /retries.attempts/,
     ],
+    ["defer", { triggers: [{ event: "inngest/deferred.schedule" }] }, /"defer"/],
     ["a bad cron", { triggers: [{ cron: "every day" }] }, /"cron" is not valid/],
     [
       "a bad expression",
@@ -85,6 +101,7 @@ describe.skipIf(Boolean(process.env.INNGEST_BASE_URL))("what the local engine re
   test.each([
     ["infer", /"AIGateway".*not support/],
     ["fetch", /"Gateway".*not support/],
+    ["defer", /"DeferAdd".*not support/],
     ["odd-wait", /waits with bad options/],
   ])("%s fails the run at once and says why", async (name, message) => {
     const [run] = await world.ended(await world.send(name));

@@ -109,7 +109,8 @@ function applyOps(
   let raced = false;
   for (const op of outcome.ops) {
     if (op.op === "RunComplete") {
-      decision.end = { status: RunStatus.completed, output: canonicalJson(op.data ?? null) };
+      // An op before it that cannot be done fails the run.
+      decision.end ??= { status: RunStatus.completed, output: canonicalJson(op.data ?? null) };
     } else if (op.op === "StepRun" || op.op === "Step") {
       push(decision.steps, finishStep(run, op));
       finished = true;

@@ -148,6 +148,10 @@ export function readFunction(raw: unknown, appId: string): { spec: FunctionSpec 
     })),
     timeouts: { startMs: durationOf(config.timeouts?.start), finishMs: durationOf(config.timeouts?.finish) },
   };
+  if (config.triggers.some((trigger) => "event" in trigger && trigger.event === "inngest/deferred.schedule"))
+    problems.push(
+      `Function "${slug}" is a deferred one ("defer"), which the local engine does not support yet.`,
+    );
   if (config.steps.step.runtime.type !== "http") {
     problems.push(
       `Function "${slug}" is served over "${config.steps.step.runtime.type}"; the local engine calls apps over HTTP only.`,
