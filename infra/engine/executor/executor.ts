@@ -59,6 +59,7 @@ export class Executor {
     const run = await runs.acquire(item.runId);
     const fn = registry.byId(item.fnId);
     if (!run || run.ended || !fn || (item.kind === ItemKind.step && run.isDone(item.stepId ?? ""))) {
+      this.#sent.delete(`${item.runId} ${item.id}`);
       await writer.commit({ removeItems: [{ runId: item.runId, id: item.id }] });
       if (run) runs.release(run);
       return [];
@@ -178,7 +179,10 @@ export class Executor {
     key: string,
     waiters?: ReadonlyMap<string, { runId: string; stepId: string }>,
   ): Promise<QueueItem[]> {
-    if (run.ended) return [];
+    if (run.ended) {
+      this.#sent.delete(key);
+      return [];
+    }
     const nowMs = Date.now();
     const { config, log } = this.#ports;
     const decision = decide(

@@ -38,6 +38,11 @@ export async function fireTimer(ports: TimerPorts, item: QueueItem): Promise<Que
     change.removeWaits = [{ runId: item.runId, stepId: item.stepId ?? "" }];
   const run = await ports.runs.acquire(item.runId);
   try {
+    const fn = ports.registry.byId(item.fnId);
+    if (item.kind === ItemKind.startTimeout && fn && ports.registry.isPaused(fn)) {
+      // What waits for its function to be resumed is not lost by that.
+      return [{ ...item, dueAtMs: Date.now() + 5_000 }];
+    }
     if (item.kind === ItemKind.finishTimeout || (item.kind === ItemKind.startTimeout && !run?.started)) {
       const which = item.kind === ItemKind.finishTimeout ? "timeouts.finish" : "timeouts.start";
       const cancelled = await cancelRun(ports, item.runId, which);

@@ -111,7 +111,8 @@ export class Scheduler {
       this.#known.drop(item);
       this.offer(next);
     } catch (error) {
-      this.#ports.log.error({ err: error, runId: item.runId }, "a timer failed; it is tried again");
+      if (!this.#stopped)
+        this.#ports.log.error({ err: error, runId: item.runId }, "a timer failed; it is tried again");
       this.#known.drop(item);
       this.#timers.offer({ ...item, dueAtMs: Date.now() + 1_000 });
     }
