@@ -52,6 +52,7 @@ test.each([
   ["caughtCall", "rec-caught", null],
   ["failureCall", "rec-retry-failure", null],
   ["invokedCall", "rec-child", null],
+  ["batchedCall", "rec-batched", null],
 ])("the body and headers of %s are those of a real server", (name, slug, stepId) => {
   const theirs = recorded[name];
   const fn = functions.find((candidate) => candidate.slug === slug) ?? {
@@ -80,6 +81,23 @@ test.each([
     (header) => !["traceparent", "tracestate"].includes(header),
   );
   expect(Object.keys(call.headers).sort()).toEqual(added.sort());
+});
+
+test("every recorded function is taken, with all its options", () => {
+  expect(functions.length).toBe(recorded.register.request.functions.length);
+  expect(spec("rec-options")).toMatchObject({
+    gates: { rateLimits: [{ limit: 1, periodMs: 86_400_000, key: "event.data.id" }] },
+    throttle: { limit: 1, periodMs: 1_000, burst: 1, key: "event.data.k" },
+    timeouts: { startMs: 60_000, finishMs: 120_000 },
+    cancelOn: [{ event: "rec/cancel", timeoutMs: 3_600_000, expression: "async.data.k == event.data.k" }],
+  });
+  expect(spec("rec-batched").gates?.batch).toMatchObject({
+    maxSize: 3,
+    timeoutMs: 2_000,
+    key: "event.data.k",
+  });
+  expect(spec("rec-debounced").gates?.debounce).toMatchObject({ periodMs: 2_000, maxMs: 10_000 });
+  expect(spec("rec-single").gates?.singleton).toEqual({ mode: "skip", key: "event.data.k" });
 });
 
 test("a checkpoint names the queue item of its call", () => {
