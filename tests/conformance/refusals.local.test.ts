@@ -118,6 +118,36 @@ describe.skipIf(Boolean(process.env.INNGEST_BASE_URL))("what the local engine re
     expect((await register(["nonsense"])).status).toBe(400);
   });
 
+  test.each([
+    ["an unknown run", "GET", "/v1/runs/01AAAAAAAAAAAAAAAAAAAAAAAA", undefined, 404],
+    ["an unknown run's state", "GET", "/v0/runs/01AAAAAAAAAAAAAAAAAAAAAAAA/actions", undefined, 404],
+    ["an unknown run's events", "GET", "/v0/runs/01AAAAAAAAAAAAAAAAAAAAAAAA/batch", undefined, 404],
+    ["an unknown event", "GET", "/v1/events/01AAAAAAAAAAAAAAAAAAAAAAAA", undefined, 404],
+    ["an id that is none", "GET", "/v1/runs/%00", undefined, 400],
+    ["a run to rerun that is none", "POST", "/v1/runs/nothing/rerun", "{}", 404],
+    ["a function to pause that is none", "POST", "/v1/functions/nobody/pause", undefined, 404],
+    ["a signal without a name", "POST", "/v1/signals", "{}", 400],
+    ["a checkpoint of nothing", "POST", "/v1/checkpoint/x/async", "nonsense", 400],
+    ["a checkpoint of another request", "POST", "/v1/checkpoint/x/async", '{"qi_id":"q","steps":[]}', 409],
+    [
+      "a cancellation of nobody's function",
+      "POST",
+      "/v1/cancellations",
+      '{"app_id":"a","function_id":"b","started_before":"2026-01-01T00:00:00Z"}',
+      404,
+    ],
+    ["a request that is too large", "POST", "/v1/signals", `"${"x".repeat(65 * 1024 * 1024)}"`, 413],
+    ["an address that it does not have", "GET", "/v1/nothing", undefined, 404],
+  ])("%s is answered clearly", async (_what, method, path, body, status) => {
+    const answer = await fetch(new URL(path, world.baseUrl), {
+      method,
+      headers: { authorization: `Bearer ${hashSigningKey(SIGNING_KEY)}` },
+      ...(body === undefined ? {} : { body }),
+    });
+    expect(answer.status).toBe(status);
+    expect(((await answer.json()) as { error: string }).error).toMatch(/\w+ \w+/);
+  });
+
   test("without keys the engine does not bind beyond this machine", async () => {
     const env = { INNGEST_SIGNING_KEY: "", INNGEST_EVENT_KEY: "", ENGINE_HOST: "0.0.0.0" };
     await expect(startEngineProcess("postgres://unused", { env })).rejects.toThrow(/loopback only/);

@@ -50,6 +50,9 @@ export async function startHttpServer(context: ServerContext, log: Log): Promise
   );
   app.onError((error, c) => {
     if (error instanceof HTTPException) return error.getResponse();
+    // Postgres refuses a value of the request, such as a NUL character in an id.
+    if (/^22/.test(String((error as { code?: unknown }).code)))
+      return c.json({ error: "The request holds a value that cannot be read.", status: 400 }, 400);
     log.error({ err: error, path: c.req.routePath }, "a request failed");
     return c.json({ error: "The engine could not do this just now.", status: 500 }, 500);
   });

@@ -52,7 +52,8 @@ export function pageRoutes(context: ServerContext): Hono {
     const query = c.req.query();
     const search = query.search?.trim() ?? "";
     if (search !== "") return await found(c, search);
-    const fn = registry.bySlug(query.function ?? "");
+    const fn = query.function ? registry.bySlug(query.function) : null;
+    if (query.function && !fn) return c.html(messagePage("No such function", "No app serves it now."), 404);
     const filter = {
       fnId: fn?.id ?? null,
       status: /^[0-3]$/.test(query.status ?? "") ? Number(query.status) : null,

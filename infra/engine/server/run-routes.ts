@@ -16,6 +16,10 @@ export function runRoutes(context: ServerContext): Hono {
     const found = await pool.query("select step_id, memo from step where run_id = $1 and memo is not null", [
       c.req.param("id"),
     ]);
+    if (found.rowCount === 0) {
+      const run = await pool.query("select 1 from run where id = $1", [c.req.param("id")]);
+      if (run.rowCount === 0) return c.json({ error: "run not found", status: 404 }, 404);
+    }
     const members = found.rows.map((row) => `${JSON.stringify(row.step_id)}:${row.memo}`);
     return c.body(`{${members.join(",")}}`, 200, { "content-type": "application/json" });
   });
