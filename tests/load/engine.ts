@@ -24,7 +24,7 @@ import {
   type Throughput,
   watchRss,
 } from "./engine/measures.ts";
-import { createWorld, type Server, startServer } from "./engine/world.ts";
+import { createWorld, rssMb, type Server, startServer } from "./engine/world.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -71,7 +71,7 @@ async function throughput(on: Server): Promise<void> {
         const measured = await runsOfOneStep(world, on, Math.ceil(RUNS / REPEAT));
         ceilings.push(ceiling);
         parts.push(measured);
-        sayPart(measured, ceiling);
+        sayPart(measured, ceiling, rssMb(world.enginePid));
       }
       const rss = stopWatching();
       const events: number[] = [];
@@ -132,12 +132,14 @@ async function sayDurability(db: { query: (sql: string) => Promise<{ rows: Recor
   );
 }
 
-function sayPart({ runs, seconds, runsPerSecond, callsPerSecond, cpu }: Throughput, ceiling: number): void {
+function sayPart(part: Throughput, ceiling: number, memoryMb: number): void {
+  const { runs, seconds, runsPerSecond, callsPerSecond, cpu } = part;
   const perRun = (used: number | null) => (used === null ? "?" : ((used / runs) * 1_000).toFixed(2));
   say(
     `${runs} runs in ${seconds.toFixed(1)} s: ${Math.round(runsPerSecond)} runs/s; SDK alone ${ceiling}/s, ratio ` +
       `${(callsPerSecond / ceiling).toFixed(2)}; the app worked ${((cpu.app / seconds) * 100).toFixed(0)} % of the time; ` +
-      `CPU ms per run: app ${perRun(cpu.app)}, engine ${perRun(cpu.engine)}, Postgres ${perRun(cpu.postgres)}`,
+      `CPU ms per run: app ${perRun(cpu.app)}, engine ${perRun(cpu.engine)}, Postgres ${perRun(cpu.postgres)}; ` +
+      `engine's memory ${mb(memoryMb)}`,
   );
 }
 

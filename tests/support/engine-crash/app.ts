@@ -8,7 +8,7 @@ import { serve as listen } from "@hono/node-server";
 import { Hono } from "hono";
 import { Inngest } from "inngest";
 import { serve } from "inngest/hono";
-import { APP_ID, CHILDREN, LIMIT_PER_KEY } from "./kinds.ts";
+import { APP_ID, CHILDREN, LIMIT_PER_KEY, STARTS_PER_SECOND } from "./kinds.ts";
 import { note } from "./ledger.ts";
 
 const {
@@ -88,7 +88,7 @@ const functions = [
     {
       id: "throttled",
       triggers: [{ event: "crash/throttled" }],
-      throttle: { key: "event.data.key", limit: 10, period: "1s" },
+      throttle: { key: "event.data.key", limit: STARTS_PER_SECOND, period: "1s" },
     },
     async (run) => [await run.step.run("spaced", work(run, "spaced"))],
   ),

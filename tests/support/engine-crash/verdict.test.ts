@@ -5,7 +5,7 @@ import { type Evidence, endOf, judge, type RunRow } from "./verdict.ts";
 
 const MARK = "11111111-1111-4111-8111-111111111111";
 const OTHER = "22222222-2222-4222-8222-222222222222";
-const KILL = { victims: ["engine" as const], atMs: 1_500, upMs: 1_600 };
+const KILL = { victims: ["engine" as const], atMs: 1_500, deadMs: 1_510, upMs: 1_600 };
 
 const run: RunRow = {
   id: "run-1",
@@ -57,6 +57,14 @@ test.each<[string, Partial<Evidence>, string]>([
   [
     "a step that ran twice with no kill in between",
     { facts: [...executed(1_000, OTHER), ...executed(1_100, MARK)] },
+    "ran twice with no kill",
+  ],
+  [
+    "a step that ran twice although only Postgres was killed",
+    {
+      facts: [...executed(1_000, OTHER), ...executed(2_000, MARK)],
+      kills: [{ ...KILL, victims: ["postgres"] }],
+    },
     "ran twice with no kill",
   ],
   [

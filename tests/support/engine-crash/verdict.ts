@@ -1,5 +1,5 @@
 import { decodeTime } from "ulid";
-import { APP_ID, ATTEMPTS, CHILDREN, KINDS, type Kind, LIMIT_PER_KEY } from "./kinds.ts";
+import { APP_ID, ATTEMPTS, CHILDREN, KINDS, type Kind, LIMIT_PER_KEY, STARTS_PER_SECOND } from "./kinds.ts";
 import type { Fact } from "./ledger.ts";
 import type { Sent } from "./load.ts";
 import type { Kill } from "./world.ts";
@@ -72,6 +72,7 @@ export function judge(evidence: Evidence): Verdict {
   const repeatedAroundKills = judgeSteps(evidence, executions, problems);
   judgeCalls(evidence, executions, problems);
   judgeConcurrency(evidence, executions, problems);
+  judgeThrottle(evidence, problems);
   return {
     problems,
     figures: {
@@ -158,8 +159,14 @@ function judgeSteps({ steps, runs, kills }: Evidence, executions: Execution[], p
       if (again.attempt < before.attempt) problems.push(`step ${name} went back to attempt ${again.attempt}`);
       if (again.attempt !== before.attempt) continue;
       repeated += 1;
-      const why = kills.some((kill) => kill.upMs >= before.askedAtMs && kill.atMs <= again.askedAtMs);
-      if (!why) problems.push(`step ${name} ran twice with no kill in between`);
+      // Without Postgres the engine only waits: that alone is no reason to run anything again.
+      const why = kills.some(
+        (kill) =>
+          (kill.victims.includes("engine") || kill.victims.includes("app")) &&
+          kill.deadMs >= before.askedAtMs &&
+          kill.atMs <= again.askedAtMs,
+      );
+      if (!why) problems.push(`step ${name} ran twice with no kill of engine or app in between`);
     }
     const marks = new Set(all.filter((one) => !one.threw && one.endMs !== null).map((one) => one.mark));
     const result = memo?.memo?.match(/"data":"([0-9a-f-]{36})"/)?.[1];
@@ -213,6 +220,28 @@ function judgeConcurrency({ runs, kills }: Evidence, executions: Execution[], pr
         break;
       }
     }
+  }
+}
+
+/** No key starts more runs in any second than its throttle allows; what counts is the first call of a run. */
+function judgeThrottle({ runs, facts }: Evidence, problems: string[]): void {
+  const keyOf = new Map(
+    runs.filter((run) => run.slug === `${APP_ID}-throttled`).map((run) => [run.id, run.event.data.key ?? ""]),
+  );
+  const firstCall = new Map<string, number>();
+  for (const fact of facts) {
+    if (fact.kind !== "call" || !keyOf.has(fact.run)) continue;
+    const askedAtMs = decodeTime(fact.request);
+    firstCall.set(fact.run, Math.min(askedAtMs, firstCall.get(fact.run) ?? askedAtMs));
+  }
+  for (const [key, starts] of Map.groupBy(firstCall, ([run]) => keyOf.get(run))) {
+    const sorted = starts.map(([, atMs]) => atMs).sort((a, b) => a - b);
+    const most = Math.max(
+      ...sorted.map((from) => sorted.filter((at) => at >= from && at < from + 1_000).length),
+    );
+    // One more fits when the commit before a call took its time, and the next did not.
+    if (most > STARTS_PER_SECOND + 1)
+      problems.push(`key ${key} started ${most} throttled runs within a second`);
   }
 }
 

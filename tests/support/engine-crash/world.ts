@@ -10,10 +10,11 @@ const APP = join(import.meta.dirname, "app.ts");
 
 export type Victim = "engine" | "app" | "postgres";
 
-/** Something was killed; until `upMs` it was not back. */
+/** Something was killed after `atMs` and dead by `deadMs`; all of it was back by `upMs`. */
 export interface Kill {
   victims: Victim[];
   atMs: number;
+  deadMs: number;
   upMs: number;
 }
 
@@ -70,12 +71,13 @@ export async function startCrashWorld(): Promise<CrashWorld> {
       await Promise.all(
         victims.map((name) => (name === "app" ? killChild(app) : stack.kill(name, "SIGKILL"))),
       );
+      const deadMs = Date.now();
       // The engine needs Postgres to start; the app needs nobody.
       const again = victims.includes("app") ? startApp() : null;
       for (const name of ["postgres", "engine"] as const)
         if (victims.includes(name)) await stack.restart(name);
       if (again) app = await again;
-      kills.push({ victims, atMs, upMs: Date.now() });
+      kills.push({ victims, atMs, deadMs, upMs: Date.now() });
     },
     query: async (statement) => await ask(databaseUrl(stack), statement),
     stop: async () => {
