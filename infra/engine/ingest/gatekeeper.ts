@@ -47,6 +47,7 @@ export class Gatekeeper {
   readonly #ports: GatekeeperPorts;
   /** Runs whose making is not committed yet. */
   readonly #making = new Map<string, Promise<unknown>>();
+  readonly #held = new HeldEvents();
   #waiting: Waiting[] = [];
   #running = false;
 
@@ -146,6 +147,7 @@ export class Gatekeeper {
         : batch(batched as NonNullable<typeof batched>, before, bytes, nowMs);
       change.removeItems.push(done);
       change.runEvents.push({ runId, position: held.count - 1, eventId: event.internalId });
+      this.#held.put(runId, held.count - 1, event);
       if (full) {
         await this.#release(fn, keys.held, { ...held, runId }, event, verdict);
         change.removeItems.push({ runId: "", id: timerId(keys.held) });
@@ -172,15 +174,7 @@ export class Gatekeeper {
     last: IncomingEvent | null,
     verdict: Verdict,
   ): Promise<void> {
-    // Earlier events of it may be in commits under way.
-    await this.#ports.writer.commit({});
-    const stored = await this.#ports.database.pool.query(
-      `select e.internal_id, e.event_id, e.name, e.ts_ms, e.body from run_event v
-       join event e on e.internal_id = v.event_id where v.run_id = $1 order by v.position`,
-      [held.runId],
-    );
-    const list = [...stored.rows.map(readEvent), ...(last ? [last] : [])];
-    const [event, ...more] = list;
+    const [event, ...more] = this.#held.take(held) ?? (await this.#stored(held.runId, last));
     verdict.change.gates.push(this.#ports.states.set(key, null, 0));
     if (!event || !(await this.#takeLock(fn, { event: event.value }, held.runId, verdict))) {
       verdict.change.removeRunEvents = [held.runId];
@@ -188,6 +182,17 @@ export class Gatekeeper {
     }
     const options = { dedupKey: null, parent: null, id: held.runId, more };
     addRun(verdict.planned, planRun(fn, event, Date.now(), options));
+  }
+
+  async #stored(runId: string, last: IncomingEvent | null): Promise<IncomingEvent[]> {
+    // Earlier events of it may be in commits under way.
+    await this.#ports.writer.commit({});
+    const stored = await this.#ports.database.pool.query(
+      `select e.internal_id, e.event_id, e.name, e.ts_ms, e.body from run_event v
+       join event e on e.internal_id = v.event_id where v.run_id = $1 order by v.position`,
+      [runId],
+    );
+    return [...stored.rows.map(readEvent), ...(last ? [last] : [])];
   }
 
   /** Whether the run may be made under the function's singleton; it then holds the lock until it ends. */
@@ -258,6 +263,40 @@ export class Gatekeeper {
       values: [ids],
     });
     return new Map(found.rows.map((row) => [row.internal_id, readEvent(row)]));
+  }
+}
+
+/** The most that `HeldEvents` keeps, in characters of events. */
+const MAX_HELD = 32 * 1024 * 1024;
+
+/** The events of runs to be, as long as memory has room for them; else they are read from the database. */
+class HeldEvents {
+  readonly #lists = new Map<string, IncomingEvent[]>();
+  #size = 0;
+
+  put(runId: string, position: number, event: IncomingEvent): void {
+    const list = this.#lists.get(runId) ?? [];
+    // A gap: what came before is only in the database.
+    if (position > list.length) return;
+    this.#size += event.body.length - (list[position]?.body.length ?? 0);
+    list[position] = event;
+    this.#lists.set(runId, list);
+    for (const old of this.#lists.keys()) {
+      if (this.#size <= MAX_HELD) break;
+      this.#drop(old);
+    }
+  }
+
+  /** All events of a run, or null when some are not in memory. */
+  take({ runId, count }: Held): IncomingEvent[] | null {
+    const list = this.#lists.get(runId);
+    this.#drop(runId);
+    return list?.length === count ? list : null;
+  }
+
+  #drop(runId: string): void {
+    for (const event of this.#lists.get(runId) ?? []) this.#size -= event.body.length;
+    this.#lists.delete(runId);
   }
 }
 
