@@ -13,8 +13,8 @@ import type { RunState } from "../state/run-state.ts";
 import { addRun, noRuns, type PlannedRuns, planRun } from "./plan-runs.ts";
 import { startRuns } from "./start-runs.ts";
 
-/** Items decided on with one look at the database. */
-const BATCH = 500;
+/** Items of one function that are decided on with one look at the database; functions take turns. */
+const BATCH = 200;
 const DAY_MS = 86_400_000;
 
 export interface GatekeeperPorts extends CancelPorts {
@@ -41,14 +41,15 @@ interface Verdict {
 /**
  * Decides what becomes of events that must pass gates (rate limit, debounce, batch, singleton) before a run is
  * made of them. Such an event is durable work (an item) when it is accepted; here the items are taken one by
- * one, in the order in which they came, so that each decision sees what those before it have left.
+ * one, those of a function in the order in which they came, so that each decision sees what those before it
+ * have left.
  */
 export class Gatekeeper {
   readonly #ports: GatekeeperPorts;
   /** Runs whose making is not committed yet. */
   readonly #making = new Map<string, Promise<unknown>>();
   readonly #held = new HeldEvents();
-  #waiting: Waiting[] = [];
+  readonly #waiting = new Map<string, Waiting[]>();
   #running = false;
 
   constructor(ports: GatekeeperPorts) {
@@ -58,7 +59,9 @@ export class Gatekeeper {
   /** Deals with an item of kind `admit` or `gate`; resolves when that is durable, with the items to do next. */
   pass(item: QueueItem): Promise<QueueItem[]> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject });
+      const list = this.#waiting.get(item.fnId) ?? [];
+      list.push({ item, resolve, reject });
+      this.#waiting.set(item.fnId, list);
       if (this.#running) return;
       this.#running = true;
       setImmediate(() => void this.#run());
@@ -66,10 +69,13 @@ export class Gatekeeper {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    for (let next = this.#waiting.entries().next(); !next.done; next = this.#waiting.entries().next()) {
+      const [fnId, list] = next.value;
       // Ids of runs that are to be sort by time of arrival; timers have none and come first.
-      this.#waiting.sort((a, b) => (a.item.runId < b.item.runId ? -1 : 1));
-      const batch = this.#waiting.splice(0, BATCH);
+      list.sort((a, b) => (a.item.runId < b.item.runId ? -1 : 1));
+      const batch = list.splice(0, BATCH);
+      this.#waiting.delete(fnId);
+      if (list.length > 0) this.#waiting.set(fnId, list);
       try {
         const events = await this.#events(batch.map(({ item }) => item.stepId ?? ""));
         await this.#ports.states.load(batch.flatMap(({ item }) => this.#keys(item, events)));
