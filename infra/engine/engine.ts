@@ -77,7 +77,7 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
     maxInFlight: config.maxInFlight,
     functionById: (id) => registry.byId(id),
     isPaused: (fn) => registry.isPaused(fn),
-    restUntilMs: (fn) => gate.restUntilMs(fn.url),
+    restUntilMs: (fn) => Math.max(gate.restUntilMs(fn.url), fn.throttle ? writer.restUntilMs(Date.now()) : 0),
     execute: (item, throttled) => executor.execute(item, throttled),
     fireTimer: (item) => fireTimer({ ...ports, gatekeeper }, item),
   });

@@ -41,7 +41,7 @@ const { values: options } = parseArgs({
 });
 const RUNS = Number(options.runs ?? (options.long ? 200_000 : 20_000));
 const REPEAT = Number(options.repeat);
-const WARM_UP_RUNS = 3_000;
+const WARM_UP_RUNS = 10_000;
 /** Memory that a growing heap may take: what the garbage collector is behind with. */
 const RSS_TOLERANCE_MB = 60;
 

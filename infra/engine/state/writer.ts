@@ -8,6 +8,9 @@ import { writeBatch } from "./statements.ts";
 /** Rows that one transaction takes at most; what is more waits for the next. */
 const MAX_CHANGES = 2_000;
 
+/** From this age on, a transaction that is not committed yet holds throttled starts up. */
+const SLOW_COMMIT_MS = 250;
+
 interface Waiting {
   change: Change;
   resolve: (committed: Committed) => void;
@@ -25,6 +28,7 @@ export class Writer {
   readonly #log: Log;
   #waiting: Waiting[] = [];
   #running: Promise<void> | null = null;
+  #flushingSinceMs: number | null = null;
   #stopped = false;
   onRecovered: () => void = () => {};
   /** Another engine took the lock while our connection was lost: this one must not go on. */
@@ -35,6 +39,15 @@ export class Writer {
   constructor(database: Database, log: Log) {
     this.#database = database;
     this.#log = log;
+  }
+
+  /**
+   * While commits are slow: the instant until which no throttled run is to be started, else 0. All that waits for
+   * one commit goes out at once when it comes, which a throttle must not allow.
+   */
+  restUntilMs(nowMs: number): number {
+    const sinceMs = this.#flushingSinceMs;
+    return sinceMs !== null && nowMs - sinceMs > SLOW_COMMIT_MS ? nowMs + SLOW_COMMIT_MS / 5 : 0;
   }
 
   commit(change: Change): Promise<Committed> {
@@ -55,7 +68,9 @@ export class Writer {
     await new Promise<void>((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MAX_CHANGES);
+      this.#flushingSinceMs = Date.now();
       await this.#flush(batch);
+      this.#flushingSinceMs = null;
     }
     this.#running = null;
   }
