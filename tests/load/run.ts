@@ -41,7 +41,10 @@ print(results);
 if (options.json) await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
 
 function print({ import: load, engine }: Record<string, Figures>): void {
-  const table = new Table({ head: ["what", "measured", "beside", "ratio", "target"], style: { head: [] } });
+  const table = new Table({
+    head: ["what", "measured", "beside", "ratio", "target"],
+    style: { head: [], border: [] },
+  });
   if (load) {
     const times = Number(load.timesBareCopy).toFixed(1);
     const bare = `${whole(load.bareCopyRowsPerSecond)} rows/s by a bare COPY`;
