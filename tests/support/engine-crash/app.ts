@@ -31,11 +31,15 @@ const client = new Inngest({
 });
 
 /** The code of a step: notes that it runs, works a moment, and returns its own mark. */
-function work(run: { runId: string; attempt: number }, step: string, fails = false): () => Promise<string> {
+function work(
+  run: { runId: string; attempt: number },
+  step: string,
+  { seen = [], fails = false }: { seen?: string[]; fails?: boolean } = {},
+): () => Promise<string> {
   return async () => {
     const mark = randomUUID();
     const { runId, attempt } = run;
-    const facts = { request: request.getStore() ?? "", run: runId, step, attempt, mark };
+    const facts = { request: request.getStore() ?? "", run: runId, step, attempt, mark, seen: [...seen] };
     note(LEDGER, { kind: "start", ...facts, atMs: Date.now() });
     await sleep(Math.random() * 40);
     note(LEDGER, { kind: fails ? "threw" : "end", mark, atMs: Date.now() });
@@ -55,26 +59,27 @@ const functions = [
   }),
   client.createFunction({ id: "chain", triggers: [{ event: "crash/chain" }] }, async (run) => {
     const marks: string[] = [];
-    for (const step of ["a", "b", "c", "d"]) marks.push(await run.step.run(step, work(run, step)));
+    for (const step of ["a", "b", "c", "d"])
+      marks.push(await run.step.run(step, work(run, step, { seen: marks })));
     return marks;
   }),
   client.createFunction({ id: "fan", triggers: [{ event: "crash/fan" }] }, async (run) => {
     const marks = await Promise.all(["x", "y", "z"].map((step) => run.step.run(step, work(run, step))));
-    return [...marks, await run.step.run("join", work(run, "join"))];
+    return [...marks, await run.step.run("join", work(run, "join", { seen: marks }))];
   }),
   client.createFunction({ id: "nap", triggers: [{ event: "crash/nap" }] }, async (run) => {
     const before = await run.step.run("before", work(run, "before"));
     await run.step.sleep("nap", "1s");
-    return [before, await run.step.run("after", work(run, "after"))];
+    return [before, await run.step.run("after", work(run, "after", { seen: [before] }))];
   }),
   client.createFunction({ id: "flaky", retries: 4, triggers: [{ event: "crash/flaky" }] }, async (run) => {
-    return [await run.step.run("tries", work(run, "tries", run.attempt < 2))];
+    return [await run.step.run("tries", work(run, "tries", { fails: run.attempt < 2 }))];
   }),
   client.createFunction({ id: "parent", triggers: [{ event: "crash/parent" }] }, async (run) => {
     const numbers = Array.from({ length: CHILDREN }, (_, n) => n);
     const calls = numbers.map((n) => run.step.invoke(`call-${n}`, { function: child, data: {} }));
     const marks = await Promise.all(calls);
-    return [...marks, await run.step.run("after", work(run, "after"))];
+    return [...marks, await run.step.run("after", work(run, "after", { seen: marks }))];
   }),
   client.createFunction(
     {
@@ -99,7 +104,7 @@ const functions = [
       triggers: [{ event: "crash/doomed" }],
       onFailure: async (run) => await run.step.run("mourn", work(run, "mourn")),
     },
-    async (run) => [await run.step.run("fails", work(run, "fails", true))],
+    async (run) => [await run.step.run("fails", work(run, "fails", { fails: true }))],
   ),
   // Whoever ended twice would be told of twice.
   client.createFunction(

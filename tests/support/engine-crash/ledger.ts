@@ -4,8 +4,20 @@ import { appendFileSync, readFileSync } from "node:fs";
 export type Fact =
   /** A call of the engine: its id (a ULID, so it says when the call was made) and the steps it carried results of. */
   | { kind: "call"; request: string; run: string; carried: string[] }
-  /** A step's code began to run; `mark` is this execution's own and is what the step returns. */
-  | { kind: "start"; request: string; run: string; step: string; attempt: number; mark: string; atMs: number }
+  /**
+   * A step's code began to run; `mark` is this execution's own and is what the step returns. `seen` are the results
+   * of earlier steps that its function had in hand: the SDK goes on only when the engine has said they are recorded.
+   */
+  | {
+      kind: "start";
+      request: string;
+      run: string;
+      step: string;
+      attempt: number;
+      mark: string;
+      seen: string[];
+      atMs: number;
+    }
   | { kind: "end"; mark: string; atMs: number }
   | { kind: "threw"; mark: string; atMs: number };
 

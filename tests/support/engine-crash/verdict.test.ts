@@ -24,7 +24,7 @@ function executed(askedAtMs: number, mark: string, carried: string[] = []): Fact
   const request = ulid(askedAtMs);
   return [
     { kind: "call", request, run: "run-1", carried },
-    { kind: "start", request, run: "run-1", step: "only", attempt: 0, mark, atMs: askedAtMs + 5 },
+    { kind: "start", request, run: "run-1", step: "only", attempt: 0, mark, seen: [], atMs: askedAtMs + 5 },
     { kind: "end", mark, atMs: askedAtMs + 10 },
   ];
 }
@@ -82,6 +82,22 @@ test.each<[string, Partial<Evidence>, string]>([
       ],
     },
     "lost the result of step hash",
+  ],
+  [
+    "a result that the function had gone on with, and that another replaced",
+    {
+      facts: [
+        ...executed(1_000, OTHER),
+        {
+          ...(executed(1_000, OTHER)[1] as Extract<Fact, { kind: "start" }>),
+          step: "next",
+          mark: "next",
+          seen: [OTHER],
+        },
+        ...executed(2_000, MARK),
+      ],
+    },
+    "ran again after its function had gone on",
   ],
   ["a result of nobody", { facts: executed(1_000, OTHER) }, "a result that nobody returned"],
   [

@@ -70,6 +70,7 @@ export function judge(evidence: Evidence): Verdict {
   judgeEvents(evidence, bySlug, problems);
   judgeEnds(evidence, bySlug, problems);
   const repeatedAroundKills = judgeSteps(evidence, executions, problems);
+  judgeSeen(evidence, executions, problems);
   judgeCalls(evidence, executions, problems);
   judgeConcurrency(evidence, executions, problems);
   judgeThrottle(evidence, problems);
@@ -178,6 +179,19 @@ function judgeSteps({ steps, runs, kills }: Evidence, executions: Execution[], p
       problems.push(`run ${run.id} ended with another result of ${name} than the recorded`);
   }
   return repeated;
+}
+
+/** A result that the function went on with was recorded before, so it stands: no other takes its place. */
+function judgeSeen({ facts, steps }: Evidence, executions: Execution[], problems: string[]): void {
+  const memos = new Map(steps.map((step) => [`${step.run_id} ${step.name}`, step.memo]));
+  const byMark = new Map(executions.map((one) => [one.mark, one]));
+  const seen = new Set(facts.flatMap((fact) => (fact.kind === "start" ? fact.seen : [])));
+  for (const mark of seen) {
+    const one = byMark.get(mark);
+    if (!one) problems.push(`a result was seen that no step returned: ${mark}`);
+    else if (!memos.get(`${one.run} ${one.step}`)?.includes(mark))
+      problems.push(`step ${one.run} ${one.step} ran again after its function had gone on with its result`);
+  }
 }
 
 /** What a call once carried as done, every later call of its run carries, too, and no later call runs it. */
