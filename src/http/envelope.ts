@@ -1,6 +1,7 @@
 /** The one shape of every answer: `{ success, data, error, meta }`. */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
 
 export interface ApiError {
   /** Stable, snake_case. */
@@ -25,7 +26,8 @@ export function ok(
   return c.json({ success: true, data, error: null, meta }, options.status ?? 200);
 }
 
-/** Answers with an error. */
-export function fail(c: Context<AppEnv>, status: ContentfulStatusCode, error: ApiError) {
+/** Answers with an error. What it quotes of the request may hold a personal number: none is echoed. */
+export function fail(c: Context<AppEnv>, status: ContentfulStatusCode, { message, ...rest }: ApiError) {
+  const error = { ...rest, message: maskPersonalNumbers(message) };
   return c.json({ success: false, data: null, error, meta: { requestId: c.get("requestId") } }, status);
 }

@@ -10,6 +10,7 @@ import {
   NotFoundError,
   UnauthorizedError,
 } from "#src/domain/errors.ts";
+import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
 import type { Logger } from "#src/platform/logger.ts";
 import { type AppEnv, fail } from "./envelope.ts";
 
@@ -42,7 +43,10 @@ export function errorHandler(logger: Logger) {
         message: error.message || "Refused.",
       });
     }
-    logger.error({ err: error, requestId: c.get("requestId"), path: c.req.path }, "request failed");
+    logger.error(
+      { err: error, requestId: c.get("requestId"), path: maskPersonalNumbers(c.req.path) },
+      "request failed",
+    );
     return fail(c, 500, {
       code: "internal_error",
       message: "Something went wrong on our side; the request id tells where.",

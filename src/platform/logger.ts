@@ -1,6 +1,7 @@
 /** pino, with secrets and personal data redacted before a line is written. */
 import { trace } from "@opentelemetry/api";
 import { type DestinationStream, type Logger, pino } from "pino";
+import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
 
 export type { Logger } from "pino";
 
@@ -29,16 +30,7 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
       level,
       base: { service: "cerniq" },
       redact: { paths: REDACTED.flatMap((key) => [key, `*.${key}`]), censor: "[redacted]" },
-      // Not pino's own error serializer: it copies every property of the error, and with it what the error
-      // carries of requests and rows.
-      serializers: {
-        err: (error: Error & { code?: string }) => ({
-          type: error.name,
-          code: error.code,
-          message: error.message,
-          stack: error.stack,
-        }),
-      },
+      serializers: { err: describeError },
       mixin() {
         const span = trace.getActiveSpan()?.spanContext();
         return span ? { trace_id: span.traceId, span_id: span.spanId } : {};
@@ -46,4 +38,21 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
     },
     ...(destination ? [destination] : []),
   );
+}
+
+/**
+ * Not pino's own serializer: that copies every property of an error, and with them what it carries of requests and
+ * rows. Drizzle's message ends with the query's parameters; and any message may quote a personal number.
+ */
+function describeError(error: Error & { code?: string }) {
+  const [message = ""] = String(error.message).split("\nparams:");
+  const frames = String(error.stack ?? "")
+    .split("\n")
+    .filter((line) => /^\s+at /.test(line));
+  return {
+    type: error.name,
+    code: error.code,
+    message: maskPersonalNumbers(message),
+    stack: frames.join("\n"),
+  };
 }

@@ -4,6 +4,7 @@ import { createMiddleware } from "hono/factory";
 import { v7 as uuidv7 } from "uuid";
 import { DEFAULT_WORKSPACE_ID } from "#db/schema/workspaces.ts";
 import { UnauthorizedError } from "#src/domain/errors.ts";
+import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
 import type { Logger } from "#src/platform/logger.ts";
 import type { AppEnv } from "../envelope.ts";
 
@@ -16,7 +17,10 @@ export const requestLog = (logger: Logger) =>
     const started = performance.now();
     await next();
     const ms = Math.round(performance.now() - started);
-    logger.debug({ requestId, method: c.req.method, path: c.req.path, status: c.res.status, ms }, "request");
+    logger.debug(
+      { requestId, method: c.req.method, path: maskPersonalNumbers(c.req.path), status: c.res.status, ms },
+      "request",
+    );
   });
 
 const digest = (text: string) => createHash("sha256").update(text).digest();
