@@ -58,7 +58,11 @@ function asciiDigit(digit: string): string {
   return String(code - zero);
 }
 
-const maskAscii = (text: string): string => text.replace(DIGIT_RUN, maskRun);
+// Until nothing is left to mask: what stood beside a masked number may be one of its own.
+function maskAscii(text: string): string {
+  const masked = text.replace(DIGIT_RUN, maskRun);
+  return masked === text ? text : maskAscii(masked);
+}
 
 function maskRun(run: string): string {
   const groups = [...run.matchAll(GROUPS)].map((match) => ({ digits: match[0], start: match.index }));
