@@ -49,6 +49,7 @@ describe("maskPersonalNumbers", () => {
 
   it("masks what stands beside a masked number as it would alone", () => {
     expect(maskPersonalNumbers("1800101221144/1000000/000000")).toBe("[CNP]/[CNP]");
+    expect(maskPersonalNumbers("0040\u200b1000000000000")).toBe("0040\u200b[CNP]");
   });
 
   it("leaves no run of exactly 13 digits, the first 1 to 9, in any text", () => {

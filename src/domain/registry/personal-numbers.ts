@@ -41,7 +41,9 @@ export function maskPersonalNumbersDeep<T>(value: T): T {
 /** Whether the text holds what {@link maskPersonalNumbers} would mask. */
 export const hasPersonalNumber = (text: string): boolean => maskPersonalNumbers(text) !== text;
 
-function maskUnusual(text: string): string {
+function maskUnusual(given: string): string {
+  // As it stands first: an invisible character may also part a personal number from other digits.
+  const text = maskAscii(given);
   const plain = text
     .normalize("NFKC")
     .replace(/[\p{Cf}\p{Mn}\p{Me}]/gu, "")
