@@ -237,8 +237,22 @@ function judgeConcurrency({ runs, kills }: Evidence, executions: Execution[], pr
   }
 }
 
-/** No key starts more runs in any second than its throttle allows; what counts is the first call of a run. */
-function judgeThrottle({ runs, facts }: Evidence, problems: string[]): void {
+/** Longer than the engine waits before it calls an app again that it could not reach (2 s at most). */
+const REPEATS_FOR_MS = 3_000;
+
+/**
+ * No key starts more runs in any second than its throttle allows; what counts is the first call of a run that the
+ * app saw. While the app or the engine was away that may be the repeat of a start that was in time and not seen,
+ * and repeats take no turn: such runs are left out.
+ */
+function judgeThrottle({ runs, facts, kills }: Evidence, problems: string[]): void {
+  const mayRepeat = (atMs: number) =>
+    kills.some(
+      (kill) =>
+        kill.victims.some((victim) => victim !== "postgres") &&
+        atMs >= kill.atMs &&
+        atMs <= kill.upMs + REPEATS_FOR_MS,
+    );
   const keyOf = new Map(
     runs.filter((run) => run.slug === `${APP_ID}-throttled`).map((run) => [run.id, run.event.data.key ?? ""]),
   );
@@ -249,8 +263,12 @@ function judgeThrottle({ runs, facts }: Evidence, problems: string[]): void {
     firstCall.set(fact.run, Math.min(askedAtMs, firstCall.get(fact.run) ?? askedAtMs));
   }
   for (const [key, starts] of Map.groupBy(firstCall, ([run]) => keyOf.get(run))) {
-    const sorted = starts.map(([, atMs]) => atMs).sort((a, b) => a - b);
+    const sorted = starts
+      .map(([, atMs]) => atMs)
+      .filter((atMs) => !mayRepeat(atMs))
+      .sort((a, b) => a - b);
     const most = Math.max(
+      0,
       ...sorted.map((from) => sorted.filter((at) => at >= from && at < from + 1_000).length),
     );
     // One more fits when the commit before a call took its time, and the next did not.
