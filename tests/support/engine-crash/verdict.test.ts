@@ -108,3 +108,19 @@ test.each<[string, Partial<Evidence>, string]>([
 ])("%s is found", (_, change, problem) => {
   expect(problemsOf(change)).toContain(problem);
 });
+
+test("a burst of throttled starts is a problem, unless they may be repeats after the app was away", () => {
+  const throttled = Array.from({ length: 6 }, (_, n): RunRow => {
+    return { ...run, id: `throttled-${n}`, slug: "crash-throttled", event: { data: { n, key: "k" } } };
+  });
+  const burst = (atMs: number): Partial<Evidence> => ({
+    runs: [run, notary, ...throttled],
+    facts: [
+      ...honest.facts,
+      ...throttled.map(({ id }): Fact => ({ kind: "call", request: ulid(atMs), run: id, carried: [] })),
+    ],
+  });
+  const appAway = { ...KILL, victims: ["app" as const] };
+  expect(problemsOf({ ...burst(60_000), kills: [appAway] })).toContain("6 throttled runs within a second");
+  expect(problemsOf({ ...burst(1_700), kills: [appAway] })).not.toContain("throttled runs");
+});
