@@ -5,6 +5,7 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import type { ChunkFieldStatus } from "#db/schema/chunk-fields.ts";
+import { after } from "./instants.ts";
 
 /** Which work, in which attempt, by which run. */
 export interface WorkKey {
@@ -15,8 +16,6 @@ export interface WorkKey {
   attempt: number;
   runId: string;
 }
-
-const after = (ms: number) => sql`now() + ${ms} * interval '1 millisecond'`;
 
 /** Takes the work up for this run, or says that there is none for it. Safe to repeat by the same run. */
 export async function beginWork(tx: Tx, key: WorkKey, deadlineMs: number): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** The life of an import's run, fenced like chunk work by its attempt and run. */
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
+import { after } from "./instants.ts";
 
 export interface ImportKey {
   workspaceId: string;
@@ -9,8 +10,6 @@ export interface ImportKey {
   attempt: number;
   runId: string;
 }
-
-const after = (ms: number) => sql`now() + ${ms} * interval '1 millisecond'`;
 
 /** Takes the import up for this run, or answers that it is another's. Safe to repeat by the same run. */
 export async function beginImport(tx: Tx, key: ImportKey, deadlineMs: number): Promise<boolean> {

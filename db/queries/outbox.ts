@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
+import { after } from "./instants.ts";
 
 export interface DueEvent {
   id: string;
@@ -36,7 +37,7 @@ export async function claimDueEvents(
 /** Sets the next sending of events whose sending failed; that sending does not count. */
 export async function deferEvents(tx: Tx, ids: string[], ms: number): Promise<void> {
   await tx.execute(sql`
-    UPDATE outbox SET sends = greatest(sends - 1, 0), next_send_at = now() + ${ms} * interval '1 millisecond'
+    UPDATE outbox SET sends = greatest(sends - 1, 0), next_send_at = ${after(ms)}
     WHERE id = ANY(${sql.param(ids)}::uuid[]) AND consumed_at IS NULL`);
 }
 

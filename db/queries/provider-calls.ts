@@ -4,6 +4,7 @@
  */
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
+import { after } from "./instants.ts";
 
 /** One attempt at one call. */
 export interface CallKey {
@@ -27,8 +28,6 @@ export interface CallState extends CallKey {
   /** Reserved, and its owner is still taken to be alive. */
   live: boolean;
 }
-
-const after = (ms: number) => sql`now() + ${ms} * interval '1 millisecond'`;
 
 /** Until this transaction ends nobody else decides who asks this provider about what, in this workspace. */
 export async function lockProvider(tx: Tx, workspaceId: string, provider: string): Promise<void> {

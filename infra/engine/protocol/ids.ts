@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { monotonicFactory } from "ulid";
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -9,11 +9,6 @@ const monotonic = monotonicFactory();
 /** A new id for an event, a run or a request: 26 characters that sort by time of creation. */
 export function newId(nowMs = Date.now()): string {
   return monotonic(nowMs);
-}
-
-/** A short id for a queue item; it travels to the app as the job id. */
-export function newJobId(): string {
-  return BigInt(`0x${randomBytes(9).toString("hex")}`).toString(36);
 }
 
 /** The ULID with this time (milliseconds) and these 10 bytes; throws on a time out of range. */
