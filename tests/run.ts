@@ -30,9 +30,10 @@ if (args.length === 0) {
 counts.push(await tests(args));
 
 const sum = (of: keyof Counts) => counts.reduce((total, count) => total + count[of], 0);
-const skipped = sum("skipped") === 0 ? "" : `, ${sum("skipped")} skipped`;
+if (sum("skipped") > 0) console.log(`\n${sum("skipped")} skipped`);
 process.exitCode = sum("failed") === 0 ? 0 : 1;
-console.log(`\n${sum("passed")} passed, ${sum("failed")} failed${skipped}`);
+// Whoever reads this by machine looks for exactly this as the last line.
+console.log(`\n${sum("passed")} passed, ${sum("failed")} failed`);
 
 async function check(title: string, command: string, commandArgs: string[]): Promise<Counts> {
   const code = await run(command, commandArgs);
