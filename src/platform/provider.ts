@@ -1,0 +1,72 @@
+/**
+ * What a provider is to us: the shape that each folder in `src/providers` fills in, and that the gateway
+ * (`gateway.ts`) makes safe to use: once a day per subject, within limits and budgets, through crashes.
+ */
+import type { z } from "zod";
+
+/** A limit as the provider states it, all windows at once; requests are smoothed over the tightest. */
+export interface RateLimit {
+  /** Whose limit it is; operations that name the same share it. */
+  name: string;
+  windows: readonly { limit: number; periodMs: number }[];
+  /** Requests under way at once, by this process. */
+  inFlight: number;
+  /** Among those waiting for the same limit, lower goes first (default 0). A job's own priority comes before it. */
+  rank?: number;
+}
+
+/** What one subject costs, in micro-euros, and when: for each answer, or only where something was found. */
+export interface Price {
+  costMicros: number;
+  chargedFor: "answered" | "found" | "nothing";
+}
+
+/** What a provider said of one subject. */
+export type Answer<Body> =
+  | { status: "found"; body: Body; costMicros?: number }
+  | { status: "not_found"; costMicros?: number };
+
+export interface RequestContext {
+  /** Aborts when the request must not be made, or not be waited for, any more. */
+  signal: AbortSignal;
+  /** To be called as soon as the request is on the wire: that moment is what a rate limit counts. */
+  onSent: () => void;
+}
+
+/** One thing that can be asked of a provider about one or more subjects at once. */
+export interface ProviderOperation<Subject, Body> {
+  /** In the provider's own terms, such as "email-finder". */
+  name: string;
+  limit: RateLimit;
+  price: Price;
+  /** Subjects that one request can ask about. */
+  batchSize: number;
+  /** Whether a request with unknown outcome may be made again: a free read. Else it is left for a person. */
+  repeatable: boolean;
+  /** Names a subject in the ledger and among the snapshots, which are kept: hash what is personal. */
+  keyOf(subject: Subject): string;
+  /**
+   * One request about 1 to `batchSize` subjects. Answers are keyed by `keyOf`; a subject that is missing counts as
+   * not answered, and may be asked again.
+   * @throws ProviderError
+   */
+  ask(subjects: readonly Subject[], context: RequestContext): Promise<ReadonlyMap<string, Answer<Body>>>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what operations have in common, whatever they ask and answer
+export type Operations = Record<string, ProviderOperation<any, any>>;
+
+/** A provider that this release knows. Its line in `src/providers/catalog.ts` is all that it takes to be used. */
+export interface ProviderDefinition<Env extends z.ZodRawShape, Ops extends Operations> {
+  /** Names it in the ledger, in values' provenance and in the API. */
+  slug: string;
+  /** Variables that it reads. Base URLs have defaults; credentials are optional. */
+  env: Env;
+  /** Its operations, or null while its credentials are not given: then it is off, and says so. */
+  connect(env: z.output<z.ZodObject<Env>>): Ops | null;
+}
+
+/** Checks a definition's types. */
+export const defineProvider = <Env extends z.ZodRawShape, Ops extends Operations>(
+  definition: ProviderDefinition<Env, Ops>,
+): ProviderDefinition<Env, Ops> => definition;
