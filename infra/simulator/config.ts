@@ -1,12 +1,13 @@
-/** The simulator's environment: SIMULATOR_HOST, SIMULATOR_PORT and SIMULATOR_ANAF_*. */
+/** The simulator's environment: SIMULATOR_HOST, SIMULATOR_PORT and SIMULATOR_<PROVIDER>_<SETTING>. */
 import { z } from "zod";
-import { type AnafBehaviour, anafBehaviour } from "./anaf/behaviour.ts";
+import { simulators } from "./catalog.ts";
 
 export interface SimulatorConfig {
   host: string;
   /** 0: any free port. */
   port: number;
-  anaf: AnafBehaviour;
+  /** Settings by provider; what is not named has its default. */
+  settings: Record<string, Record<string, number>>;
 }
 
 const address = z.object({
@@ -20,11 +21,19 @@ export function loadSimulatorConfig(env: Record<string, string | undefined>): Si
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ""),
   );
   const { SIMULATOR_HOST, SIMULATOR_PORT } = address.parse(given);
-  const anaf: Record<string, unknown> = {};
-  for (const name of Object.keys(anafBehaviour.shape)) {
-    // latencyMs is SIMULATOR_ANAF_LATENCY_MS
-    const value = given[`SIMULATOR_ANAF_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`];
-    if (value !== undefined) anaf[name] = Number(value);
+  const settings: SimulatorConfig["settings"] = {};
+  for (const { slug, settings: names } of simulators) {
+    const values = names.flatMap((name) => {
+      const value = given[variableOf(slug, name)];
+      return value === undefined ? [] : [[name, z.coerce.number().parse(value)] as const];
+    });
+    settings[slug] = Object.fromEntries(values);
   }
-  return { host: SIMULATOR_HOST, port: SIMULATOR_PORT, anaf: anafBehaviour.parse(anaf) };
+  return { host: SIMULATOR_HOST, port: SIMULATOR_PORT, settings };
+}
+
+/** `latencyMs` of `anaf` is SIMULATOR_ANAF_LATENCY_MS; of `openapi-ro`, SIMULATOR_OPENAPI_RO_LATENCY_MS. */
+function variableOf(slug: string, setting: string): string {
+  const snake = (text: string) => text.replace(/[A-Z]/g, (letter) => `_${letter}`).replaceAll("-", "_");
+  return `SIMULATOR_${snake(slug)}_${snake(setting)}`.toUpperCase();
 }

@@ -181,7 +181,7 @@ describe("the simulator", () => {
     expect(config).toMatchObject({
       host: "127.0.0.1",
       port: 1234,
-      anaf: { latencyMs: 7, jitterMs: 150, intervalMs: 1_000 },
+      settings: { anaf: { latencyMs: 7 } },
     });
     expect(() => loadSimulatorConfig({ SIMULATOR_ANAF_LATENCY_MS: "soon" })).toThrow();
   });

@@ -1,23 +1,29 @@
 /** All simulated providers on one HTTP server, with their settings and ledgers beneath /__simulator. */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
+import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
 import { ZodError } from "zod";
-import { type AnafSimulator, createAnafSimulator } from "./anaf/app.ts";
+import type { AnafSimulator } from "./anaf/app.ts";
 import { noteArrivals } from "./arrival.ts";
+import { simulators } from "./catalog.ts";
 import type { SimulatorConfig } from "./config.ts";
+import type { Simulator, SimulatorApp } from "./kit.ts";
 
 export interface RunningSimulator {
   /** Such as http://127.0.0.1:4000; ANAF_BASE_URL is this and `/anaf`. */
   url: string;
+  /** By slug. */
+  providers: ReadonlyMap<string, Simulator>;
   anaf: AnafSimulator;
   stop(): Promise<void>;
 }
 
 export async function startSimulator(config: SimulatorConfig): Promise<RunningSimulator> {
-  const anaf = createAnafSimulator(config.anaf);
-  const app = createSimulatorApp(anaf);
+  const providers = new Map(
+    simulators.map(({ slug, create }) => [slug, create(config.settings[slug] ?? {})] as const),
+  );
+  const app = createSimulatorApp([...providers.values()]);
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   noteArrivals(server);
   // Longer than any pause between a client's requests: a new connection for each would blur when they arrive.
@@ -30,7 +36,8 @@ export async function startSimulator(config: SimulatorConfig): Promise<RunningSi
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
   return {
     url: `http://${host}:${port}`,
-    anaf,
+    providers,
+    anaf: providers.get("anaf") as AnafSimulator,
     stop() {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));
@@ -39,21 +46,28 @@ export async function startSimulator(config: SimulatorConfig): Promise<RunningSi
 }
 
 /**
- * `GET /__simulator/anaf`: ledger and settings. `POST` with some settings: changes them. `DELETE`: a new ledger.
+ * `GET /__simulator/<provider>`: ledger and settings. `POST` with some settings: changes them. `DELETE`: a new ledger.
+ * `GET /__simulator/<provider>/charges`: what each subject was charged.
  */
-export function createSimulatorApp(anaf: AnafSimulator): Hono<{ Bindings: Partial<HttpBindings> }> {
-  const app = new Hono<{ Bindings: Partial<HttpBindings> }>();
-  app.get("/health", (c) => c.json({ status: "ok", simulator: true, providers: ["anaf"] }));
-  app.get("/__simulator/anaf", (c) => c.json({ ...anaf.ledger(), behaviour: anaf.behaviour() }));
-  app.post("/__simulator/anaf", async (c) => {
-    anaf.configure(await c.req.json());
-    return c.json({ ...anaf.ledger(), behaviour: anaf.behaviour() });
-  });
-  app.delete("/__simulator/anaf", (c) => {
-    anaf.forget();
-    return c.json(anaf.ledger());
-  });
-  app.route("/anaf", anaf.app);
+export function createSimulatorApp(providers: readonly Simulator[]): SimulatorApp {
+  const app: SimulatorApp = new Hono();
+  const slugs = providers.map(({ slug }) => slug);
+  app.get("/health", (c) => c.json({ status: "ok", simulator: true, providers: slugs }));
+  for (const provider of providers) {
+    const report = () => ({ ...provider.ledger(), behaviour: provider.behaviour() });
+    const path = `/__simulator/${provider.slug}`;
+    app.get(path, (c) => c.json(report()));
+    app.get(`${path}/charges`, (c) => c.json(provider.charges()));
+    app.post(path, async (c) => {
+      provider.configure(await c.req.json());
+      return c.json(report());
+    });
+    app.delete(path, (c) => {
+      provider.forget();
+      return c.json(report());
+    });
+    app.route(`/${provider.slug}`, provider.app);
+  }
   app.onError((error, c) => {
     if (error instanceof ZodError) return c.json({ error: error.issues }, 422);
     if (error instanceof SyntaxError) return c.json({ error: "The body is not JSON." }, 400);

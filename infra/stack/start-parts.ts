@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { simulatedEnv } from "#infra/simulator/catalog.ts";
 import { runMigrations, startApp } from "./app.ts";
 import { startBalancer } from "./balancer.ts";
 import {
@@ -163,7 +164,7 @@ async function apps(
     INNGEST_SIGNING_KEY: needs.engine.keys.signingKey,
     UPLOAD_DIR: uploads,
     LOG_LEVEL: "info",
-    ...anaf(options, needs.simulatorUrl),
+    ...providers(options, needs.simulatorUrl),
   };
   const balanced =
     replicas < 2
@@ -190,13 +191,16 @@ async function apps(
   return environments[0] ?? {};
 }
 
-// Without a word for it the app would call the real register: that must be said, never happen by default.
-function anaf(options: StackOptions, simulatorUrl: string | null): Record<string, string> {
-  if (options.liveAnaf || options.env?.ANAF_BASE_URL) return {};
-  if (simulatorUrl !== null) return { ANAF_BASE_URL: `${simulatorUrl}/anaf` };
-  throw new StackError(
-    "Without the simulator the app would call the real ANAF: start it too, or ask for liveAnaf.",
-  );
+/** What the app calls: the simulator, unless it is told of something else. `liveAnaf`: only ANAF is the real one. */
+function providers(options: StackOptions, simulatorUrl: string | null): Record<string, string> {
+  if (simulatorUrl === null && !options.liveAnaf && !options.env?.ANAF_BASE_URL) {
+    throw new StackError(
+      "Without the simulator the app would call the real ANAF: start it too, or ask for liveAnaf.",
+    );
+  }
+  const simulated = simulatorUrl === null ? {} : simulatedEnv(simulatorUrl);
+  if (options.liveAnaf) delete simulated.ANAF_BASE_URL;
+  return simulated;
 }
 
 async function external(

@@ -2,7 +2,7 @@
 import type { Hono } from "hono";
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
-import { RESET_HEADER } from "#infra/simulator/anaf/app.ts";
+import { RESET_HEADER } from "#infra/simulator/kit.ts";
 
 export interface InterceptedProvider {
   /** What the client under test takes for the provider's base URL. */

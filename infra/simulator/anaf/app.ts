@@ -3,28 +3,20 @@
  * to both the demo (over HTTP) and msw in tests.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { z } from "zod";
 import { arrivalOf } from "../arrival.ts";
 import { chance, isAmong } from "../chance.ts";
+import { isTurn, RESET_HEADER, type Simulator, type SimulatorApp, type SimulatorFactory } from "../kit.ts";
 import { type AnafBehaviour, anafBehaviour } from "./behaviour.ts";
 import { Ledger, type LedgerReport } from "./ledger.ts";
 import { simulateTaxpayer } from "./taxpayer.ts";
 
-export interface AnafSimulator {
-  /** To be mounted where ANAF_BASE_URL points. */
-  app: Hono<{ Bindings: Partial<HttpBindings> }>;
+export interface AnafSimulator extends Simulator {
   behaviour(): AnafBehaviour;
-  /** Changes how it behaves from now on. @throws ZodError for unknown settings */
   configure(changes: Partial<AnafBehaviour>): void;
   ledger(): LedgerReport;
-  /** A new, empty ledger. */
-  forget(): void;
 }
-
-/** Marks an answer that stands for a broken connection, where there is no socket to break (msw). */
-export const RESET_HEADER = "x-simulator-reset";
 
 const MAX_TAX_IDS = 100;
 
@@ -41,7 +33,7 @@ const MAINTENANCE = `<!DOCTYPE html><html lang="ro"><head><title>Mentenanta sist
 export function createAnafSimulator(options: Partial<AnafBehaviour> = {}): AnafSimulator {
   let behaviour = anafBehaviour.parse(options);
   let ledger = new Ledger();
-  const app = new Hono<{ Bindings: Partial<HttpBindings> }>();
+  const app: SimulatorApp = new Hono();
 
   app.use(async (c, next) => {
     await next();
@@ -123,16 +115,23 @@ export function createAnafSimulator(options: Partial<AnafBehaviour> = {}): AnafS
   }
 
   return {
+    slug: "anaf",
     app,
+    env: (baseUrl) => ({ ANAF_BASE_URL: baseUrl }),
     behaviour: () => behaviour,
     configure(changes) {
       behaviour = anafBehaviour.parse({ ...behaviour, ...changes });
     },
     ledger: () => ledger.report(),
+    charges: () => ({}),
     forget() {
       ledger = new Ledger();
     },
   };
 }
 
-const isTurn = (turn: number, every: number): boolean => every > 0 && turn % every === 0;
+export const anafSimulator: SimulatorFactory = {
+  slug: "anaf",
+  settings: Object.keys(anafBehaviour.shape),
+  create: createAnafSimulator,
+};
