@@ -252,6 +252,7 @@ async function recordFailure(
 /** After these nothing was done, and nothing has to be paid. */
 const REFUSALS: ReadonlySet<ProviderErrorKind> = new Set([
   "rate_limited",
+  "spent",
   "unauthorized",
   "not_found",
   "rejected",

@@ -3,12 +3,14 @@ import { AppError } from "#src/domain/errors.ts";
 
 /**
  * - `rate_limited`: too fast for the provider, or for our own limiter: come back after `retryAfterMs`.
+ * - `spent`: the account's credit or plan quota is used up: asking again today is in vain.
  * - `unauthorized`: no or wrong key. - `not_found`: this resource does not exist.
  * - `rejected`: the provider understood the request and refuses it. - `bad_response`: an answer we cannot read.
  * - `unavailable`: no answer, a server error or a maintenance page: worth asking again.
  */
 export type ProviderErrorKind =
   | "rate_limited"
+  | "spent"
   | "unauthorized"
   | "not_found"
   | "rejected"
@@ -27,6 +29,7 @@ export interface ProviderErrorOptions {
 
 const SENTENCES: Record<ProviderErrorKind, string> = {
   rate_limited: "asks for fewer requests",
+  spent: "has no credit left for us",
   unauthorized: "does not accept our credentials",
   not_found: "has no such resource",
   rejected: "refused the request",

@@ -1,0 +1,2 @@
+/** Every provider that this release can ask, one line each, in the order of the pipeline. */
+export const catalog = {};
