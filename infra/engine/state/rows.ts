@@ -1,3 +1,5 @@
+import type { RunState } from "./run-state.ts";
+
 /** What a queue item asks for. Kinds from 3 on are timers: they are handled inside the engine. */
 export const ItemKind = {
   start: 0,
@@ -34,6 +36,13 @@ export interface QueueItem {
   dueAtMs: number;
   /** Order within the partition, smallest first. */
   score: number;
+}
+
+/** An item in order of its due time; what it does not name is "" or null, and it has not failed yet. */
+export function queueItem(
+  item: Pick<QueueItem, "id" | "fnId" | "kind" | "dueAtMs"> & Partial<QueueItem>,
+): QueueItem {
+  return { runId: "", partition: "", stepId: null, attempt: 0, score: item.dueAtMs, ...item };
 }
 
 export interface EventRow {
@@ -95,10 +104,11 @@ export interface WaitRow {
   atMs: number;
 }
 
-/** What a gate remembers of one key, in JSON; null forgets it. */
+/** What a gate or a throttle remembers of one key. */
 export interface GateRow {
   key: string;
-  state: string | null;
+  /** JSON. */
+  state: string;
   /** From then on it is as good as forgotten. */
   expiresAtMs: number;
 }
@@ -110,6 +120,22 @@ export interface RunEventRow {
   eventId: string;
 }
 
+/** Cancelling or replaying many runs: what was asked for, and how far it has come. */
+export interface BulkRow {
+  id: string;
+  kind: "cancel" | "replay";
+  /** Which runs, in JSON. */
+  filter: string;
+  /** Runs per second. */
+  rate: number;
+  status: "running" | "done" | "stopped";
+  /** Runs that the filter chose at the start (before its `if`), and how many of them were looked at. */
+  total: number;
+  done: number;
+  /** The last run that was looked at; "" for none. */
+  afterRunId: string;
+}
+
 export const RunStatus = { active: 0, completed: 1, failed: 2, cancelled: 3 } as const;
 
 export interface FinishRow {
@@ -119,37 +145,50 @@ export interface FinishRow {
   output: string;
 }
 
+/** A run to be started, with the items that start and end it, and the events that may (`cancelOn`). */
 export interface RunEntry {
   run: RunRow;
   item: QueueItem;
-  /** Timers and awaited events (`cancelOn`) that come with the run. */
   timers: QueueItem[];
   waits: WaitRow[];
-  /** Not a run yet: only the key is taken, and the item decides what becomes of it. */
-  gated: boolean;
+  /** Null while it is not a run yet: then only its key is taken, and the item decides what becomes of it. */
+  state: RunState | null;
 }
 
 /** One atomic change: all of it is durable, or none. Rows with the same key replace what stood there. */
 export interface Change {
-  events?: EventRow[];
-  /** Each run comes with the items that start and end it; all are dropped when the run's key is taken. */
-  runs?: RunEntry[];
-  steps?: StepRow[];
-  items?: QueueItem[];
-  removeItems?: { runId: string; id: string }[];
-  finishes?: FinishRow[];
-  versions?: { runId: string; version: number }[];
-  throttles?: { key: string; tatMs: number }[];
-  failedAttempts?: FailedAttemptRow[];
-  gates?: GateRow[];
-  runEvents?: RunEventRow[];
-  /** Runs that come to nothing after all. */
-  removeRunEvents?: string[];
-  waits?: WaitRow[];
-  removeWaits?: { runId: string; stepId: string }[];
+  events: EventRow[];
+  /** A run whose key is taken, or whose event was stored before, is dropped with all that comes with it. */
+  runs: RunEntry[];
+  steps: StepRow[];
+  items: QueueItem[];
+  removeItems: Pick<QueueItem, "runId" | "id">[];
+  waits: WaitRow[];
+  removeWaits: Pick<WaitRow, "runId" | "stepId">[];
+  failedAttempts: FailedAttemptRow[];
+  gates: GateRow[];
+  runEvents: RunEventRow[];
+  versions: { runId: string; version: number }[];
+  finishes: FinishRow[];
+  /** What is rare enough to need no form of its own; harmless when done twice. */
+  statements: { text: string; values: unknown[] }[];
 }
 
-/** What a change came to: runs not started because their event was a duplicate. */
-export interface Committed {
-  droppedRuns: ReadonlySet<string>;
+/** A change of nothing, to be filled. */
+export function emptyChange(): Change {
+  return {
+    events: [],
+    runs: [],
+    steps: [],
+    items: [],
+    removeItems: [],
+    waits: [],
+    removeWaits: [],
+    failedAttempts: [],
+    gates: [],
+    runEvents: [],
+    versions: [],
+    finishes: [],
+    statements: [],
+  };
 }
