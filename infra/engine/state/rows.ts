@@ -120,22 +120,6 @@ export interface RunEventRow {
   eventId: string;
 }
 
-/** Cancelling or replaying many runs: what was asked for, and how far it has come. */
-export interface BulkRow {
-  id: string;
-  kind: "cancel" | "replay";
-  /** Which runs, in JSON. */
-  filter: string;
-  /** Runs per second. */
-  rate: number;
-  status: "running" | "done" | "stopped";
-  /** Runs that the filter chose at the start (before its `if`), and how many of them were looked at. */
-  total: number;
-  done: number;
-  /** The last run that was looked at; "" for none. */
-  afterRunId: string;
-}
-
 export const RunStatus = { active: 0, completed: 1, failed: 2, cancelled: 3 } as const;
 
 export interface FinishRow {
