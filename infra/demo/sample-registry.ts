@@ -7,6 +7,7 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
+import { simulatedCompany } from "#infra/simulator/company.ts";
 import { ONRC_HEADER } from "#src/domain/registry/csv-header.ts";
 import { cuiCheckDigit } from "#src/domain/registry/cui.ts";
 import type { RejectReason } from "#src/domain/registry/registry-row.ts";
@@ -132,8 +133,9 @@ function makeCompany(random: Random, index: number, start: number): Company {
   const year = 1991 + Math.floor(random() * 35);
   const name = natural ? traderName(random, legalForm) : companyName(random, legalForm);
   const block = random() < 0.12;
+  const cui = body * 10 + cuiCheckDigit(body);
   return {
-    cui: body * 10 + cuiCheckDigit(body),
+    cui,
     name,
     registrationNumber: registrationNumber(random, {
       letter: natural ? "F" : "J",
@@ -151,7 +153,7 @@ function makeCompany(random: Random, index: number, start: number): Company {
     apartment: block ? String(1 + Math.floor(random() * 60)) : "",
     postalCode: random() < 0.5 ? "" : county.postal + String(1000 + Math.floor(random() * 8999)),
     extra: extra(random),
-    website: random() * 100_000 < WEBSITES_PER_100_000 ? `www.${slug(name)}-exemplu.ro` : "",
+    website: random() * 100_000 < WEBSITES_PER_100_000 ? websiteOf(cui) : "",
   };
 }
 
@@ -296,12 +298,9 @@ function personalNumber(random: Random): string {
   return `${1 + Math.floor(random() * 2)}${born}99${String(Math.floor(random() * 10_000)).padStart(4, "0")}`;
 }
 
-function slug(name: string): string {
-  return name
-    .normalize("NFD")
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "")
-    .slice(0, 24);
+/** The site that the simulated web has for the company; some in the register are long gone. */
+function websiteOf(cui: number): string {
+  return `www.${simulatedCompany(cui).domain ?? `gone-${cui}.example`}`;
 }
 
 function pick<T>(random: Random, list: readonly T[]): T {
