@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { createHttp, type Http, parseRetryAfter } from "./http.ts";
@@ -9,14 +10,14 @@ afterEach(() => {
   for (const server of open.splice(0)) server.close();
 });
 
-type Handler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+type Handler = (incoming: IncomingMessage, outgoing: ServerResponse, body: string) => void;
 
 async function serve(
   handler: Handler,
   options: { timeoutMs?: number; maxResponseBytes?: number } = {},
 ): Promise<Http> {
-  const server = createServer((incoming, outgoing) => {
-    incoming.resume().on("end", () => handler(incoming, outgoing));
+  const server = createServer(async (incoming, outgoing) => {
+    handler(incoming, outgoing, await text(incoming));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   open.push({ close: () => server.close().closeAllConnections() });
@@ -43,6 +44,53 @@ describe("an answer", () => {
     const http = await answering(404, "[]");
     expect(await http.postJson("x", [], { answers: [404] })).toEqual({ status: 404, body: [] });
     await expect(http.postJson("x", [])).rejects.toMatchObject({ kind: "not_found", httpStatus: 404 });
+  });
+
+  it("may be a 429 that says what has run out, with the time to wait", async () => {
+    const http = await answering(429, '{"code":"quota"}', { "retry-after": "3" });
+    expect(await http.getJson("x", {}, { answers: [429] })).toEqual({
+      status: 429,
+      body: { code: "quota" },
+      retryAfterMs: 3_000,
+    });
+    const page = await answering(429, "<html>", { "retry-after": "3" });
+    await expect(page.getJson("x", {}, { answers: [429] })).rejects.toMatchObject({
+      kind: "rate_limited",
+      retryAfterMs: 3_000,
+    });
+  });
+});
+
+describe("a request", () => {
+  /** Answers with what it was asked. */
+  const echoing = () =>
+    serve((incoming, outgoing, body) => {
+      const { method, url, headers } = incoming;
+      outgoing.end(JSON.stringify({ method, url, type: headers["content-type"] ?? null, body }));
+    });
+
+  it("may be a GET, its query encoded", async () => {
+    const { body } = await (await echoing()).getJson("a", { q: "ș & t", n: "1" });
+    expect(body).toEqual({ method: "GET", url: "/base/a?q=%C8%99+%26+t&n=1", type: null, body: "" });
+  });
+
+  it("may be a form", async () => {
+    const { body } = await (await echoing()).postForm("a", { key: "k", data: '{"x":""}' });
+    expect(body).toEqual({
+      method: "POST",
+      url: "/base/a",
+      type: "application/x-www-form-urlencoded;charset=UTF-8",
+      body: "key=k&data=%7B%22x%22%3A%22%22%7D",
+    });
+  });
+
+  it("may take no body at all for an answer", async () => {
+    const empty = await answering(404, "");
+    const options = { answers: [404], emptyIsNull: true };
+    expect(await empty.getJson("x", {}, options)).toEqual({ status: 404, body: null });
+    await expect(empty.getJson("x", {}, { answers: [404] })).rejects.toMatchObject({ kind: "unavailable" });
+    const failing = await answering(500, "");
+    await expect(failing.getJson("x", {}, options)).rejects.toMatchObject({ kind: "unavailable" });
   });
 });
 
@@ -116,14 +164,18 @@ describe("what is no answer", () => {
 });
 
 describe("when the request is on its way", () => {
-  it("is told while the answer is still to come, once", async () => {
+  it.each([
+    ["POST", (http: Http, onSent: () => void) => http.postJson("x", [], { onSent })],
+    ["form", (http: Http, onSent: () => void) => http.postForm("x", { a: "b" }, { onSent })],
+    ["GET", (http: Http, onSent: () => void) => http.getJson("x", {}, { onSent })],
+  ])("is told while the answer to a %s is still to come, once", async (_, ask) => {
     const http = await serve(async (_, outgoing) => {
       await sleep(200);
       outgoing.end("{}");
     });
     const told: number[] = [];
     const startedAt = performance.now();
-    await http.postJson("x", [], { onSent: () => told.push(performance.now() - startedAt) });
+    await ask(http, () => told.push(performance.now() - startedAt));
     expect(told).toHaveLength(1);
     expect(told[0]).toBeLessThan(150);
   });

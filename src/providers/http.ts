@@ -19,10 +19,12 @@ export interface HttpOptions {
   headers?: Record<string, string>;
 }
 
-export interface PostOptions {
+export interface RequestOptions {
   signal?: AbortSignal;
-  /** Statuses other than 2xx whose JSON body is an answer. */
+  /** Statuses other than 2xx whose JSON body is an answer; 429 too, where its body says more than "too fast". */
   answers?: readonly number[];
+  /** Whether no body at all is an answer too: `null`. */
+  emptyIsNull?: boolean;
   /**
    * Called once, as soon as the request has been written to the socket: this is the moment that a provider's
    * rate limit counts. Called at the latest when the answer or the failure is there.
@@ -33,11 +35,16 @@ export interface PostOptions {
 export interface JsonAnswer {
   status: number;
   body: unknown;
+  /** From Retry-After, where the answer has one. */
+  retryAfterMs?: number | undefined;
 }
 
+/** All throw ProviderError; the signal's reason when the caller aborted. */
 export interface Http {
-  /** @throws ProviderError; the signal's reason when the caller aborted */
-  postJson(path: string, body: unknown, options?: PostOptions): Promise<JsonAnswer>;
+  getJson(path: string, query?: Record<string, string>, options?: RequestOptions): Promise<JsonAnswer>;
+  postJson(path: string, body: unknown, options?: RequestOptions): Promise<JsonAnswer>;
+  /** Sends a form (application/x-www-form-urlencoded); the answer is JSON all the same. */
+  postForm(path: string, form: Record<string, string>, options?: RequestOptions): Promise<JsonAnswer>;
 }
 
 export function createHttp({ provider, baseUrl, timeoutMs, maxResponseBytes, headers }: HttpOptions): Http {
@@ -58,18 +65,24 @@ export function createHttp({ provider, baseUrl, timeoutMs, maxResponseBytes, hea
       retryAfterMs,
     });
 
-  async function exchange(path: string, body: unknown, signal: AbortSignal, answers: readonly number[]) {
-    const response = await client.post(path, { json: body, signal });
+  async function exchange(
+    request: (signal: AbortSignal) => Promise<Response>,
+    signal: AbortSignal,
+    { answers = [], emptyIsNull = false }: RequestOptions,
+  ): Promise<JsonAnswer> {
+    const response = await request(signal);
     const { status } = response;
     const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), Date.now());
-    if (status === 429) {
+    if (status === 429 && !answers.includes(status)) {
       await response.body?.cancel();
       throw new ProviderError(provider, "rate_limited", { httpStatus: status, retryAfterMs });
     }
     const text = await readText(response, maxResponseBytes, provider);
     const answered = (status >= 200 && status < 300) || answers.includes(status);
-    const parsed = parseJson(text);
-    if (answered && parsed) return { status, body: parsed.value };
+    const parsed = emptyIsNull && text === "" ? { value: null } : parseJson(text);
+    if (answered && parsed) return { status, body: parsed.value, retryAfterMs };
+    if (status === 429)
+      throw new ProviderError(provider, "rate_limited", { httpStatus: status, retryAfterMs });
     if (status === 401) throw new ProviderError(provider, "unauthorized", { httpStatus: status });
     if (status >= 500 || status === 408) throw outage("server error", status, undefined, retryAfterMs);
     // A firewall's or a maintenance page in HTML, whatever its status says: the provider itself did not answer.
@@ -79,23 +92,33 @@ export function createHttp({ provider, baseUrl, timeoutMs, maxResponseBytes, hea
     throw new ProviderError(provider, "rejected", { httpStatus: status });
   }
 
+  async function answerOf(
+    request: (signal: AbortSignal) => Promise<Response>,
+    options: RequestOptions = {},
+  ): Promise<JsonAnswer> {
+    const { signal, onSent } = options;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const sent = once(onSent);
+    try {
+      const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
+      return await sending.run({ sent }, () => exchange(request, either, options));
+    } catch (error) {
+      if (error instanceof ProviderError) throw error;
+      signal?.throwIfAborted();
+      if (timeout.aborted) throw outage(`no answer within ${timeoutMs} ms`, null, error);
+      if (isNetworkError(error) || isCutShort(error)) throw outage("the connection failed", null, error);
+      throw error;
+    } finally {
+      sent();
+    }
+  }
+
   return {
-    async postJson(path, body, { signal, answers = [], onSent } = {}) {
-      const timeout = AbortSignal.timeout(timeoutMs);
-      const sent = once(onSent);
-      try {
-        const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
-        return await sending.run({ sent }, () => exchange(path, body, either, answers));
-      } catch (error) {
-        if (error instanceof ProviderError) throw error;
-        signal?.throwIfAborted();
-        if (timeout.aborted) throw outage(`no answer within ${timeoutMs} ms`, null, error);
-        if (isNetworkError(error) || isCutShort(error)) throw outage("the connection failed", null, error);
-        throw error;
-      } finally {
-        sent();
-      }
-    },
+    getJson: (path, searchParams = {}, options) =>
+      answerOf((signal) => client.get(path, { searchParams, signal }), options),
+    postJson: (path, json, options) => answerOf((signal) => client.post(path, { json, signal }), options),
+    postForm: (path, form, options) =>
+      answerOf((signal) => client.post(path, { body: new URLSearchParams(form), signal }), options),
   };
 }
 
