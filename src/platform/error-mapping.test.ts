@@ -3,7 +3,7 @@ import { NonRetriableError, RetryAfterError } from "inngest";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { InvalidInputError, SupersededError } from "#src/domain/errors.ts";
-import { ProviderError } from "#src/providers/errors.ts";
+import { ProviderError } from "#src/platform/provider-error.ts";
 import { toInngestError } from "./error-mapping.ts";
 
 const mapped = (error: unknown) => toInngestError(error) as Error & { retryAfter?: string };

@@ -7,7 +7,7 @@ import { DrizzleQueryError } from "drizzle-orm";
 import { Middleware, NonRetriableError, RetryAfterError } from "inngest";
 import { z } from "zod";
 import { AppError } from "#src/domain/errors.ts";
-import { ProviderError } from "#src/providers/errors.ts";
+import { ProviderError } from "#src/platform/provider-error.ts";
 
 /** Turns an error of ours into the one that Inngest understands. Others come back without their data. */
 export function toInngestError(error: unknown): unknown {

@@ -5,7 +5,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { channel } from "node:diagnostics_channel";
 import ky, { isNetworkError } from "ky";
-import { ProviderError } from "#src/providers/errors.ts";
+import { ProviderError } from "#src/platform/provider-error.ts";
 
 export interface HttpOptions {
   /** Name of the provider, for errors. */

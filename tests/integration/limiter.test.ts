@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { createLimiter, type Limiter } from "#src/platform/limiter.ts";
+import { ProviderError } from "#src/platform/provider-error.ts";
 import { createRedis, type Redis } from "#src/platform/redis.ts";
-import { ProviderError } from "#src/providers/errors.ts";
 
 let redis: Redis;
 beforeAll(() => {

@@ -7,7 +7,7 @@
  * that HTTP 429, or a connection reset, and "overload attempts are punished". A hundred ids take about 2,000 ms.
  * Days are ISO 8601 dates in Romania. A pure read: repeating it is harmless.
  */
-import { ProviderError } from "#src/providers/errors.ts";
+import { ProviderError } from "#src/platform/provider-error.ts";
 import { createHttp } from "#src/providers/http.ts";
 import { type AnafAnswer, readAnswer } from "./schemas.ts";
 
