@@ -58,13 +58,24 @@ export interface CommonBehaviour {
   slowMs: number;
 }
 
+/** At most so many arrivals in any period. */
+export interface Window {
+  limit: number;
+  periodMs: number;
+}
+
+/** Who keeps to a limit: notes an arrival, and says whether it was within it. */
+export interface Admission {
+  admit(atMs: number): boolean;
+}
+
 /** Arrivals within sliding windows. */
-export class ArrivalWindows {
-  readonly #windows: readonly { limit: number; periodMs: number }[];
+export class ArrivalWindows implements Admission {
+  readonly #windows: readonly Window[];
   readonly #longestMs: number;
   #arrivals: number[] = [];
 
-  constructor(windows: readonly { limit: number; periodMs: number }[]) {
+  constructor(windows: readonly Window[]) {
     this.#windows = windows;
     this.#longestMs = Math.max(...windows.map(({ periodMs }) => periodMs));
   }
@@ -140,8 +151,11 @@ export interface SimulatorFactory {
   slug: string;
   /** Names of its settings; `latencyMs` is set by SIMULATOR_<SLUG>_LATENCY_MS. All are numbers. */
   settings: readonly string[];
-  /** @throws ZodError for unknown or wrong settings */
-  create(options?: Record<string, unknown>): Simulator;
+  /**
+   * @param siblings those before it on the same server, by slug: some providers share a limit
+   * @throws ZodError for unknown or wrong settings
+   */
+  create(options?: Record<string, unknown>, siblings?: ReadonlyMap<string, Simulator>): Simulator;
 }
 
 export interface SimulatorParts<Shape extends z.ZodRawShape> {
@@ -150,7 +164,7 @@ export interface SimulatorParts<Shape extends z.ZodRawShape> {
   behaviour: Shape;
   env(baseUrl: string): Record<string, string>;
   /**
-   * Adds the provider's routes. `guard(windows, tooFast)` makes a middleware that notes the call, keeps to the limit,
+   * Adds the provider's routes. `guard(limit, tooFast)` makes a middleware that notes the call, keeps to the limit,
    * plays bad days and takes the provider's time; `tooFast` answers as the provider does past its limit.
    */
   routes(app: SimulatorApp, tools: SimulatorTools<z.output<z.ZodObject<Shape>>>): void;
@@ -159,8 +173,9 @@ export interface SimulatorParts<Shape extends z.ZodRawShape> {
 export interface SimulatorTools<Behaviour> {
   behaviour(): Behaviour;
   ledger(): CallLedger;
+  siblings: ReadonlyMap<string, Simulator>;
   guard(
-    windows: readonly { limit: number; periodMs: number }[],
+    limit: readonly Window[] | Admission,
     tooFast: (c: Context<SimulatorEnv>) => Response,
   ): MiddlewareHandler<SimulatorEnv>;
 }
@@ -174,13 +189,14 @@ export function defineSimulator<Shape extends z.ZodRawShape & typeof commonBehav
   return {
     slug: parts.slug,
     settings: Object.keys(parts.behaviour),
-    create: (options = {}) => createSimulator(parts, options),
+    create: (options = {}, siblings = new Map()) => createSimulator(parts, options, siblings),
   };
 }
 
 function createSimulator<Shape extends z.ZodRawShape & typeof commonBehaviour>(
   parts: SimulatorParts<Shape>,
   options: Record<string, unknown>,
+  siblings: ReadonlyMap<string, Simulator>,
 ): Simulator {
   type Behaviour = z.output<z.ZodObject<Shape>> & CommonBehaviour;
   const schema = z.strictObject(parts.behaviour);
@@ -194,8 +210,9 @@ function createSimulator<Shape extends z.ZodRawShape & typeof commonBehaviour>(
   parts.routes(app, {
     behaviour: () => behaviour,
     ledger: () => ledger,
-    guard: (windows, tooFast) => {
-      const arrivals = new ArrivalWindows(windows);
+    siblings,
+    guard: (limit, tooFast) => {
+      const arrivals = "admit" in limit ? limit : new ArrivalWindows(limit);
       return async (c, next) => {
         const book = ledger;
         book.count("calls");

@@ -20,9 +20,10 @@ export interface RunningSimulator {
 }
 
 export async function startSimulator(config: SimulatorConfig): Promise<RunningSimulator> {
-  const providers = new Map(
-    simulators.map(({ slug, create }) => [slug, create(config.settings[slug] ?? {})] as const),
-  );
+  const providers = new Map<string, Simulator>();
+  for (const { slug, create } of simulators) {
+    providers.set(slug, create(config.settings[slug] ?? {}, providers));
+  }
   const app = createSimulatorApp([...providers.values()]);
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   noteArrivals(server);

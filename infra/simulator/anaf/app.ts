@@ -7,12 +7,20 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { arrivalOf } from "../arrival.ts";
 import { chance, isAmong } from "../chance.ts";
-import { isTurn, RESET_HEADER, type Simulator, type SimulatorApp, type SimulatorFactory } from "../kit.ts";
+import {
+  type Admission,
+  isTurn,
+  RESET_HEADER,
+  type Simulator,
+  type SimulatorApp,
+  type SimulatorFactory,
+} from "../kit.ts";
 import { type AnafBehaviour, anafBehaviour } from "./behaviour.ts";
 import { Ledger, type LedgerReport } from "./ledger.ts";
 import { simulateTaxpayer } from "./taxpayer.ts";
 
-export interface AnafSimulator extends Simulator {
+/** As an {@link Admission} it is ANAF's limit, which counts arrivals for whichever of its services. */
+export interface AnafSimulator extends Simulator, Admission {
   behaviour(): AnafBehaviour;
   configure(changes: Partial<AnafBehaviour>): void;
   ledger(): LedgerReport;
@@ -33,6 +41,7 @@ const MAINTENANCE = `<!DOCTYPE html><html lang="ro"><head><title>Mentenanta sist
 export function createAnafSimulator(options: Partial<AnafBehaviour> = {}): AnafSimulator {
   let behaviour = anafBehaviour.parse(options);
   let ledger = new Ledger();
+  let lastArrivalMs = Number.NEGATIVE_INFINITY;
   const app: SimulatorApp = new Hono();
 
   app.use(async (c, next) => {
@@ -42,7 +51,8 @@ export function createAnafSimulator(options: Partial<AnafBehaviour> = {}): AnafS
 
   app.post("/api/PlatitorTvaRest/v9/tva", async (c) => {
     const arrivedAt = arrivalOf(c.env?.incoming);
-    if (ledger.arrive(arrivedAt) < behaviour.intervalMs) {
+    ledger.arrive(arrivedAt);
+    if (!admit(arrivedAt)) {
       ledger.count("rateLimited");
       const { retryAfterSeconds } = behaviour;
       if (retryAfterSeconds > 0) c.header("retry-after", String(retryAfterSeconds));
@@ -98,6 +108,12 @@ export function createAnafSimulator(options: Partial<AnafBehaviour> = {}): AnafS
     return c.json({ cod: 200, message: "SUCCESS", found, notFound });
   });
 
+  function admit(atMs: number): boolean {
+    const inTime = atMs - lastArrivalMs >= behaviour.intervalMs;
+    lastArrivalMs = atMs;
+    return inTime;
+  }
+
   const isUnknown = (cui: number) => isAmong(cui, "not found", behaviour.notFoundPct);
   const leavesOut = (cui: number) => !ledger.wasAsked(cui) && isAmong(cui, "left out", behaviour.missingPct);
 
@@ -117,6 +133,7 @@ export function createAnafSimulator(options: Partial<AnafBehaviour> = {}): AnafS
   return {
     slug: "anaf",
     app,
+    admit,
     env: (baseUrl) => ({ ANAF_BASE_URL: baseUrl }),
     behaviour: () => behaviour,
     configure(changes) {
@@ -126,6 +143,7 @@ export function createAnafSimulator(options: Partial<AnafBehaviour> = {}): AnafS
     charges: () => ({}),
     forget() {
       ledger = new Ledger();
+      lastArrivalMs = Number.NEGATIVE_INFINITY;
     },
   };
 }

@@ -58,21 +58,18 @@ export class Ledger {
   /** Answers of this day count; ids may be asked again the next day. */
   #day = "";
 
-  /** Time since the arrival before this one. */
-  arrive(atMs: number): number {
-    const sinceLastMs = atMs - this.#lastMs;
+  arrive(atMs: number): void {
     this.#counts.calls++;
     this.#lastAt = new Date();
     if (this.#firstAt === null) {
       this.#firstAt = this.#lastAt;
       this.#firstMs = atMs;
     }
-    this.#minSpacingOfAllMs = Math.min(this.#minSpacingOfAllMs, sinceLastMs);
+    this.#minSpacingOfAllMs = Math.min(this.#minSpacingOfAllMs, atMs - this.#lastMs);
     this.#lastMs = atMs;
     this.#lastSecond = this.#lastSecond.filter((earlierMs) => atMs - earlierMs < 1_000);
     this.#lastSecond.push(atMs);
     this.#maxPerSecond = Math.max(this.#maxPerSecond, this.#lastSecond.length);
-    return sinceLastMs;
   }
 
   accept(atMs: number): void {
