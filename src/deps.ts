@@ -39,7 +39,11 @@ export function createDeps(config: Config): Deps {
         ...shared,
         client: createAnafClient({ baseUrl: config.ANAF_BASE_URL }),
         // The margin is for the way there: requests written a second apart may arrive closer together.
-        limiter: createLimiter(redis, { name: "anaf", intervalMs: 1000, marginMs: 50 }),
+        limiter: createLimiter(redis, {
+          name: "anaf",
+          windows: [{ limit: 1, periodMs: 1000 }],
+          marginMs: 50,
+        }),
       }),
     },
   };

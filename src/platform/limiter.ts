@@ -11,7 +11,12 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
-import { callLimiter, type LimiterVerb, limiterSettings, type RateWindow } from "#src/platform/limiter-script.ts";
+import {
+  callLimiter,
+  type LimiterVerb,
+  limiterSettings,
+  type RateWindow,
+} from "#src/platform/limiter-script.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";
 
 export interface LimiterOptions {
@@ -135,11 +140,13 @@ export function createLimiter(
       }
     },
     async backOff(ms, { slower } = { slower: true }) {
-      await call("back-off", { who: slower ? "slower" : "", number: Math.ceil(ms * 1000) });
+      // Without windows there is no pace that could come down.
+      const who = slower && windows.length > 0 ? "slower" : "";
+      await call("back-off", { who, number: Math.ceil(ms * 1000) });
     },
     async state() {
       const [waiting = 0, pausedUs = 0, perMille = 1000] = await call("state");
-      return { waiting, pausedForMs: Math.ceil(pausedUs / 1000), slowedBy: 1 - perMille / 1000 };
+      return { waiting, pausedForMs: Math.ceil(pausedUs / 1000), slowedBy: (1000 - perMille) / 1000 };
     },
   };
 }

@@ -69,7 +69,12 @@ async function startReplica({ now = () => new Date() }: { now?: () => Date } = {
   );
   context = { workspaceId: DEFAULT_WORKSPACE_ID, jobId: job?.id ?? "", field: "cui-validation" };
   const client = createAnafClient({ baseUrl: `${simulator.url}/anaf`, timeoutMs: 3_000 });
-  const limiter = createLimiter(redis, { name: limiterName, intervalMs: 100, marginMs: 80, leaseMs: 1_000 });
+  const limiter = createLimiter(redis, {
+    name: limiterName,
+    windows: [{ limit: 1, periodMs: 100 }],
+    marginMs: 80,
+    leaseMs: 1_000,
+  });
   return createAnafAdapter({ client, limiter, db, logger, now });
 }
 
