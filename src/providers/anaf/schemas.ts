@@ -5,10 +5,9 @@
  * version. Strict on meaning: a value that we use and cannot read makes its record malformed, and no other.
  */
 import { z } from "zod";
-import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
 import { cleanRegistrationNumber } from "#src/domain/registry/registration-number.ts";
 import { readDate } from "#src/domain/registry/registry-row.ts";
-import { cleanText } from "#src/domain/registry/text.ts";
+import { blankToNull, padded, part, pathsOf, taxId, text } from "../lenient.ts";
 
 /** A day, ISO 8601; null where the register has none. */
 type Day = string | null;
@@ -124,17 +123,8 @@ export function readAnswer(body: unknown): AnafAnswer | null {
 function readRecord(raw: unknown): AnafRecord {
   const parsed = record.safeParse(raw);
   if (parsed.success) return { company: toCompany(parsed.data) };
-  return { malformed: [...new Set(parsed.error.issues.map((issue) => issue.path.join(".")))].slice(0, 20) };
+  return { malformed: pathsOf(parsed.error) };
 }
-
-const blankToNull = (value: unknown) =>
-  value === undefined || (typeof value === "string" && value.trim() === "") ? null : value;
-
-const text = z
-  .preprocess(blankToNull, z.union([z.string().max(10_000), z.number()]).nullable())
-  .transform((value) =>
-    value === null ? null : maskPersonalNumbers(cleanText(String(value).toWellFormed())) || null,
-  );
 
 // Unlike the rest, a registration number may be 13 digits behind a letter without being somebody's.
 const registrationNumber = z
@@ -149,18 +139,6 @@ const flag = z.preprocess((value) => {
   if (word === "true" || word === "1" || word === 1) return true;
   return word === "false" || word === "0" || word === 0 ? false : word;
 }, z.boolean().nullable());
-
-const taxId = z.preprocess(
-  (value) => (typeof value === "string" ? Number(value.trim().replace(/^RO\s*/i, "") || Number.NaN) : value),
-  z.int().min(1).max(9_999_999_999),
-);
-
-const padded = (length: number) =>
-  text.transform((value) => (value !== null && /^\d+$/.test(value) ? value.padStart(length, "0") : value));
-
-/** A sub-object that may be missing, null or "": then all its values are null. */
-const part = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.preprocess((value) => blankToNull(value) ?? {}, z.looseObject(shape));
 
 const identity = z.looseObject({ date_generale: z.looseObject({ cui: taxId }) });
 
