@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inspect } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import { createHttp, type Http, parseRetryAfter } from "./http.ts";
 
@@ -92,6 +93,18 @@ describe("a request", () => {
     const failing = await answering(500, "");
     await expect(failing.getJson("x", {}, options)).rejects.toMatchObject({ kind: "unavailable" });
   });
+
+  it("may have headers of its own, besides those of all", async () => {
+    const http = await serve((incoming, outgoing) => outgoing.end(JSON.stringify(incoming.headers)));
+    const headers = { authorization: "Bearer t" };
+    for (const answer of [
+      await http.getJson("x", {}, { headers }),
+      await http.postJson("x", {}, { headers }),
+      await http.postForm("x", {}, { headers }),
+    ]) {
+      expect(answer.body).toMatchObject({ authorization: "Bearer t", accept: "application/json" });
+    }
+  });
 });
 
 describe("what is no answer", () => {
@@ -104,6 +117,7 @@ describe("what is no answer", () => {
     [500, "{}", "unavailable"],
     [503, "<html>", "unavailable"],
     [401, "{}", "unauthorized"],
+    [402, "{}", "spent"],
     [403, "{}", "unauthorized"],
     [400, "{}", "rejected"],
     [422, "{}", "rejected"],
@@ -152,6 +166,18 @@ describe("what is no answer", () => {
     const http = await answering(400, '{"name":"POPESCU ION"}');
     const error = await http.postJson("secret", []).catch((thrown: Error) => thrown);
     expect((error as Error).message).toBe("test refused the request (HTTP 400).");
+  });
+
+  it("keeps the URL out of all that its error carries, when the connection fails", async () => {
+    const http = createHttp({
+      provider: "test",
+      baseUrl: "http://127.0.0.1:1",
+      timeoutMs: 1_000,
+      maxResponseBytes: 10,
+    });
+    const error = await http.getJson("x", { api_key: "very-secret" }).catch((thrown: Error) => thrown);
+    expect(error).toMatchObject({ kind: "unavailable" });
+    expect(inspect(error, { depth: 10 })).not.toContain("very-secret");
   });
 
   it("an abort of the caller's comes back as the caller's reason", async () => {

@@ -25,6 +25,8 @@ export interface RequestOptions {
   answers?: readonly number[];
   /** Whether no body at all is an answer too: `null`. */
   emptyIsNull?: boolean;
+  /** Besides those of every request, such as a token that changes. */
+  headers?: Record<string, string>;
   /**
    * Called once, as soon as the request has been written to the socket: this is the moment that a provider's
    * rate limit counts. Called at the latest when the answer or the failure is there.
@@ -84,6 +86,7 @@ export function createHttp({ provider, baseUrl, timeoutMs, maxResponseBytes, hea
     if (status === 429)
       throw new ProviderError(provider, "rate_limited", { httpStatus: status, retryAfterMs });
     if (status === 401) throw new ProviderError(provider, "unauthorized", { httpStatus: status });
+    if (status === 402) throw new ProviderError(provider, "spent", { httpStatus: status });
     if (status >= 500 || status === 408) throw outage("server error", status, undefined, retryAfterMs);
     // A firewall's or a maintenance page in HTML, whatever its status says: the provider itself did not answer.
     if (!parsed) throw outage("the answer is not JSON", status, undefined, retryAfterMs);
@@ -106,7 +109,9 @@ export function createHttp({ provider, baseUrl, timeoutMs, maxResponseBytes, hea
       if (error instanceof ProviderError) throw error;
       signal?.throwIfAborted();
       if (timeout.aborted) throw outage(`no answer within ${timeoutMs} ms`, null, error);
-      if (isNetworkError(error) || isCutShort(error)) throw outage("the connection failed", null, error);
+      // ky's own message and request hold the URL, and with it what is asked about and, at some providers, the key.
+      if (isNetworkError(error)) throw outage("the connection failed", null, error.cause);
+      if (isCutShort(error)) throw outage("the connection failed", null, error);
       throw error;
     } finally {
       sent();
@@ -115,12 +120,18 @@ export function createHttp({ provider, baseUrl, timeoutMs, maxResponseBytes, hea
 
   return {
     getJson: (path, searchParams = {}, options) =>
-      answerOf((signal) => client.get(path, { searchParams, signal }), options),
-    postJson: (path, json, options) => answerOf((signal) => client.post(path, { json, signal }), options),
+      answerOf((signal) => client.get(path, { searchParams, signal, ...headersOf(options) }), options),
+    postJson: (path, json, options) =>
+      answerOf((signal) => client.post(path, { json, signal, ...headersOf(options) }), options),
     postForm: (path, form, options) =>
-      answerOf((signal) => client.post(path, { body: new URLSearchParams(form), signal }), options),
+      answerOf(
+        (signal) => client.post(path, { body: new URLSearchParams(form), signal, ...headersOf(options) }),
+        options,
+      ),
   };
 }
+
+const headersOf = ({ headers }: RequestOptions = {}) => (headers ? { headers } : {});
 
 /** Milliseconds asked for by a Retry-After header (seconds or an HTTP date; RFC 9110, 10.2.3), or undefined. */
 export function parseRetryAfter(value: string | null, nowMs: number): number | undefined {
