@@ -8,9 +8,10 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
+import { endOf, type RunRow, type StepRow } from "#tests/support/engine-crash/evidence.ts";
 import { readLedger } from "#tests/support/engine-crash/ledger.ts";
 import { startLoad } from "#tests/support/engine-crash/load.ts";
-import { endOf, judge, type RunRow, type StepRow } from "#tests/support/engine-crash/verdict.ts";
+import { judge } from "#tests/support/engine-crash/verdict.ts";
 import { type CrashWorld, startCrashWorld, type Victim } from "#tests/support/engine-crash/world.ts";
 import { eventually } from "#tests/support/eventually.ts";
 import { removeFolders, withoutServiceUrls } from "#tests/support/stack-folders.ts";
@@ -60,6 +61,7 @@ test(`${ROUNDS} rounds of kill -9 lose no event, run no recorded step again and 
   }).catch(async () => expect(await unfinished(), "runs and queue items left").toEqual([0, 0]));
   const { problems, figures } = judge({
     sent: load.sent,
+    signals: load.signals,
     facts: readLedger(world.ledger),
     kills: world.kills,
     runs: await readRuns(),
@@ -81,14 +83,17 @@ async function unfinished(): Promise<number[]> {
 
 async function readRuns(): Promise<RunRow[]> {
   const rows = await world.query<RunRow & { body: string; ended: string | null }>(
-    `select r.id, f.slug, r.status, r.output, r.ended_at_ms::float8 as ended_at_ms, r.parent_run_id, e.body
+    `select r.id, f.slug, r.status, r.output, r.queued_at_ms::float8 as queued_at_ms,
+            r.ended_at_ms::float8 as ended_at_ms, r.parent_run_id, e.body
      from run r join function f on f.id = r.fn_id left join event e on e.internal_id = r.event_id`,
   );
   return rows.map(({ body, ...row }) => ({ ...row, event: JSON.parse(body) }));
 }
 
 async function readSteps(): Promise<StepRow[]> {
-  return await world.query<StepRow>("select run_id, step_id, name, memo, at_ms::float8 as at_ms from step");
+  return await world.query<StepRow>(
+    `select run_id, step_id, name, memo, started_at_ms::float8 as started_at_ms, at_ms::float8 as at_ms from step`,
+  );
 }
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */

@@ -1,80 +1,167 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { KINDS, type Kind } from "./kinds.ts";
+import { followLedger } from "./ledger.ts";
 import type { CrashWorld } from "./world.ts";
 
+/** An event that was sent; also that for which a waiter waits, and that which stops a stoppable run. */
 export interface Sent {
-  kind: Kind;
-  /** Answered 200: from then on the engine must not lose it. */
-  accepted: boolean;
+  kind: Kind | "answer" | "stop";
+  key: string;
+  /** Of an answer and a stop: the number of the event whose run it is for. */
+  of?: number;
+  /** Before it was sent for the first time. */
+  sentAtMs: number;
+  /** After it was answered 200, from when on the engine must not lose it; null when it never was. */
+  acceptedAtMs: number | null;
+}
+
+/** A signal that was sent, once. */
+export interface SentSignal {
+  /** The number of the event whose run it is for. */
+  of: number;
+  sentAtMs: number;
+  /** Null when there was no answer: whether it was taken is for the engine to know. */
+  answer: { status: number; runId: string | null; atMs: number } | null;
 }
 
 interface Event {
   name: string;
   id?: string;
-  data: { n: number; key: string };
+  data: { n: number; key: string; of?: number };
+}
+
+/** What follows an event after a delay, for kinds that wait for something. */
+const FOLLOW_UPS: Partial<Record<Kind, "answer" | "stop" | "signal">> = {
+  waiter: "answer",
+  stoppable: "stop",
+  signalled: "signal",
+};
+/** What follows comes within this time of the run's first call: some of it before it waits, some too late. */
+const FOLLOWS_WITHIN_MS = 2_500;
+
+/** To be sent at that instant; null until the run of its event was called. */
+interface Later {
+  of: number;
+  delayMs: number;
+  dueAtMs: number | null;
+  send: () => Promise<void>;
 }
 
 /**
- * Sends a mix of events until stopped. Most carry an id and are sent again, with it, until they are accepted; the
- * others are sent once, and whether one without an answer was taken is for the engine to know.
+ * Sends a mix of events until stopped, and what some of them wait for. Most events carry an id and are sent again,
+ * with it, until they are accepted; the others are sent once, and whether one without an answer was taken is for
+ * the engine to know.
  */
 export function startLoad(world: CrashWorld, random: () => number) {
   const sent = new Map<number, Sent>();
-  let unanswered: Event[] = [];
+  const signals = new Map<number, SentSignal>();
+  let numbers = 0;
+  const unanswered: Event[] = [];
+  let later: Later[] = [];
   let stopped = false;
+  const posts = new Set<Promise<void>>();
+  const newFacts = followLedger(world.ledger);
 
   const post = async (events: Event[]): Promise<void> => {
-    try {
-      const answer = await fetch(`${world.engineUrl}/e/${world.eventKey}`, {
-        method: "POST",
-        body: JSON.stringify(events),
-        signal: AbortSignal.timeout(15_000),
-      });
-      const body = (await answer.json()) as { ids?: string[] };
-      if (answer.status === 200 && body.ids?.length === events.length) {
-        for (const { data } of events) (sent.get(data.n) as Sent).accepted = true;
-        return;
-      }
-    } catch {
-      // Killed, or gone before it answered.
+    for (const { name, data } of events) {
+      if (sent.has(data.n)) continue;
+      const { n, ...rest } = data;
+      const kind = name.slice("crash/".length) as Sent["kind"];
+      sent.set(n, { kind, ...rest, sentAtMs: Date.now(), acceptedAtMs: null });
     }
-    unanswered.push(...events.filter((event) => event.id !== undefined));
+    const answer = await postJson(`${world.engineUrl}/e/${world.eventKey}`, {}, events);
+    const { ids } = (answer?.body ?? {}) as { ids?: string[] };
+    if (answer?.status === 200 && ids?.length === events.length) {
+      for (const { data } of events) (sent.get(data.n) as Sent).acceptedAtMs = Date.now();
+    } else unanswered.push(...events.filter((event) => event.id !== undefined));
+  };
+  const signal = async (of: number, n: number): Promise<void> => {
+    const one: SentSignal = { of, sentAtMs: Date.now(), answer: null };
+    signals.set(n, one);
+    const headers = { authorization: `Bearer ${world.signingKey}` };
+    const answer = await postJson(`${world.engineUrl}/v1/signals`, headers, {
+      signal: `signal-${of}`,
+      data: { n },
+    });
+    if (answer?.status !== 200 && answer?.status !== 404) return;
+    const { data } = answer.body as { data: { run_id: string } | null };
+    one.answer = { status: answer.status, runId: data?.run_id ?? null, atMs: Date.now() };
+  };
+  const underWay = (posting: Promise<void>): void => {
+    posts.add(posting);
+    void posting.finally(() => posts.delete(posting));
+  };
+  const event = (kind: string, rest: { key: string; of?: number }): Event => {
+    const n = numbers++;
+    const id = random() < 0.8 ? { id: `crash-${n}` } : {};
+    return { name: `crash/${kind}`, ...id, data: { n, ...rest } };
   };
   const create = (): Event => {
-    const n = sent.size;
     const kind = KINDS[Math.floor(random() * KINDS.length)] as Kind;
-    sent.set(n, { kind, accepted: false });
-    const id = random() < 0.8 ? { id: `crash-${n}` } : {};
-    return { name: `crash/${kind}`, ...id, data: { n, key: `k${Math.floor(random() * 4)}` } };
+    const first = event(kind, { key: `k${Math.floor(random() * 2)}` });
+    const follow = FOLLOW_UPS[kind];
+    // None, or several, of which the run must take one at most.
+    const count = follow ? Math.floor(random() * 4) : 0;
+    for (let index = 0; index < count; index++) {
+      const { n: of, key } = first.data;
+      const delayMs = random() * FOLLOWS_WITHIN_MS;
+      const dueAtMs = random() < 0.2 ? Date.now() + delayMs : null;
+      if (follow === "signal") {
+        const n = numbers++;
+        later.push({ of, delayMs, dueAtMs, send: () => signal(of, n) });
+      } else {
+        const next = event(follow as string, { key, of });
+        later.push({ of, delayMs, dueAtMs, send: () => post([next]) });
+      }
+    }
+    return first;
+  };
+  const tick = async (fresh: Event[]): Promise<void> => {
+    const nowMs = Date.now();
+    const called = new Set(newFacts().flatMap((fact) => (fact.kind === "call" ? fact.events : [])));
+    for (const one of later) if (called.has(one.of)) one.dueAtMs ??= nowMs + one.delayMs;
+    const isDue = ({ dueAtMs }: Later) => dueAtMs !== null && dueAtMs <= nowMs;
+    const due = later.filter(isDue);
+    later = later.filter((one) => !isDue(one));
+    for (const { send } of due) underWay(send());
+    for (const events of [unanswered.splice(0, 20), fresh]) if (events.length > 0) underWay(post(events));
+    await sleep(60);
   };
   const running = (async () => {
-    const posts = new Set<Promise<void>>();
-    while (!stopped) {
-      const again = unanswered.splice(0, 20);
-      const fresh = Array.from({ length: 1 + Math.floor(random() * 8) }, create);
-      for (const events of [again, fresh]) {
-        if (events.length === 0) continue;
-        const posting = post(events).finally(() => posts.delete(posting));
-        posts.add(posting);
-      }
-      await sleep(60);
-    }
-    await Promise.all(posts);
+    while (!stopped) await tick(Array.from({ length: 1 + Math.floor(random() * 4) }, create));
   })();
   return {
     sent,
-    /** Stops, and sends what has an id and no answer until it has one. */
+    signals,
+    /** Begins nothing more; sends what is to follow, and what has an id and no answer until it has one. */
     stop: async (deadlineMs: number): Promise<void> => {
       stopped = true;
       await running;
       const until = Date.now() + deadlineMs;
-      while (unanswered.length > 0) {
+      later = later.filter(({ dueAtMs }) => dueAtMs !== null);
+      while (later.length + unanswered.length + posts.size > 0) {
         if (Date.now() > until) throw new Error(`${unanswered.length} events were not accepted in time`);
-        const events = unanswered;
-        unanswered = [];
-        await post(events);
-        if (unanswered.length > 0) await sleep(200);
+        await tick([]);
       }
     },
   };
+}
+
+/** The answer to a POST of JSON; null when there is none, because somebody was killed. */
+async function postJson(
+  url: string,
+  headers: Record<string, string>,
+  body: unknown,
+): Promise<{ status: number; body: unknown } | null> {
+  try {
+    const answer = await fetch(url, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(15_000),
+    });
+    return { status: answer.status, body: await answer.json() };
+  } catch {
+    return null;
+  }
 }

@@ -1,36 +1,23 @@
-import { ulid } from "ulid";
 import { expect, test } from "vitest";
+import { type Evidence, endOf } from "./evidence.ts";
 import type { Fact } from "./ledger.ts";
-import { type Evidence, endOf, judge, type RunRow } from "./verdict.ts";
+import { callAt, NOTHING, runOf, sentAt, stepOf, workAt } from "./specimen.ts";
+import { judge } from "./verdict.ts";
 
 const MARK = "11111111-1111-4111-8111-111111111111";
 const OTHER = "22222222-2222-4222-8222-222222222222";
 const KILL = { victims: ["engine" as const], atMs: 1_500, deadMs: 1_510, upMs: 1_600 };
 
-const run: RunRow = {
-  id: "run-1",
-  slug: "crash-one",
-  status: 1,
-  output: `["${MARK}"]`,
-  ended_at_ms: 5_000,
-  parent_run_id: null,
-  event: { data: { n: 0 } },
-};
-const notary: RunRow = { ...run, id: "run-2", slug: "crash-notary", event: { data: { run_id: "run-1" } } };
-const step = { run_id: "run-1", step_id: "hash", name: "only", memo: `{"data":"${MARK}"}`, at_ms: 3_000 };
+const run = runOf("one", 0, { id: "run-1", output: `["${MARK}"]`, ended_at_ms: 5_000 });
+const notary = { ...run, id: "run-2", slug: "crash-notary", event: { data: { run_id: "run-1" } } };
+const step = stepOf("run-1", "only", { step_id: "hash", memo: `{"data":"${MARK}"}`, at_ms: 3_000 });
 
 /** One execution of the run's step, asked for at this instant. */
-function executed(askedAtMs: number, mark: string, carried: string[] = []): Fact[] {
-  const request = ulid(askedAtMs);
-  return [
-    { kind: "call", request, run: "run-1", carried },
-    { kind: "start", request, run: "run-1", step: "only", attempt: 0, mark, seen: [], atMs: askedAtMs + 5 },
-    { kind: "end", mark, atMs: askedAtMs + 10 },
-  ];
-}
+const executed = (atMs: number, mark: string) => workAt(atMs, "run-1", "only", mark);
 
 const honest: Evidence = {
-  sent: new Map([[0, { kind: "one", accepted: true }]]),
+  ...NOTHING,
+  sent: new Map([[0, sentAt("one", 900)]]),
   facts: executed(1_000, MARK),
   kills: [KILL],
   runs: [run, notary],
@@ -77,7 +64,7 @@ test.each<[string, Partial<Evidence>, string]>([
     {
       facts: [
         ...executed(1_000, MARK),
-        { kind: "call", request: ulid(1_200), run: "run-1", carried: ["hash"] },
+        callAt(1_200, "run-1", { carried: ["hash"] }),
         ...executed(2_000, OTHER),
       ],
     },
@@ -107,20 +94,4 @@ test.each<[string, Partial<Evidence>, string]>([
   ],
 ])("%s is found", (_, change, problem) => {
   expect(problemsOf(change)).toContain(problem);
-});
-
-test("a burst of throttled starts is a problem, unless they may be repeats after the app was away", () => {
-  const throttled = Array.from({ length: 6 }, (_, n): RunRow => {
-    return { ...run, id: `throttled-${n}`, slug: "crash-throttled", event: { data: { n, key: "k" } } };
-  });
-  const burst = (atMs: number): Partial<Evidence> => ({
-    runs: [run, notary, ...throttled],
-    facts: [
-      ...honest.facts,
-      ...throttled.map(({ id }): Fact => ({ kind: "call", request: ulid(atMs), run: id, carried: [] })),
-    ],
-  });
-  const appAway = { ...KILL, victims: ["app" as const] };
-  expect(problemsOf({ ...burst(60_000), kills: [appAway] })).toContain("6 throttled runs within a second");
-  expect(problemsOf({ ...burst(1_700), kills: [appAway] })).not.toContain("throttled runs");
 });

@@ -23,6 +23,7 @@ export interface CrashWorld {
   ledger: string;
   engineUrl: string;
   eventKey: string;
+  signingKey: string;
   kills: Kill[];
   /** Parts that ended without having been killed here. */
   died: string[];
@@ -64,6 +65,7 @@ export async function startCrashWorld(): Promise<CrashWorld> {
     ledger,
     engineUrl,
     eventKey: keys.eventKey,
+    signingKey: keys.signingKey,
     kills,
     died,
     crash: async (victims) => {
