@@ -40,7 +40,7 @@ describe("the plan", () => {
     const line = (needs: string[]) => ({ required: true, needs, freshForDays: 1 });
     const load = (id: string) => field(id)();
     await expect(loadPlan({ a: line(["b"]) }, [], load)).rejects.toThrow(
-      '"a" needs "b", which is no field of it',
+      '"a" needs "b", which is no field or stage of it',
     );
     await expect(loadPlan({ a: line(["b"]), b: line(["a"]) }, [], load)).rejects.toThrow("need each other");
   });

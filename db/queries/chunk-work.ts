@@ -15,6 +15,8 @@ export interface WorkKey {
   field: string;
   attempt: number;
   runId: string;
+  /** Of its job: seconds that it jumps ahead. */
+  priority?: number | undefined;
 }
 
 /** Takes the work up for this run, or says that there is none for it. Safe to repeat by the same run. */
@@ -97,10 +99,18 @@ export async function overdueWork(tx: Tx, limit: number): Promise<OverdueWork[]>
   return rows;
 }
 
+export interface LockedChunk {
+  valuesVersion: number;
+  seq: number;
+  /** The fields that its job asks for; null: all. */
+  jobFields: string[] | null;
+}
+
 /** Locks the chunk, so that what may start next is decided by one transaction at a time. */
-export async function lockChunk(tx: Tx, chunkId: string): Promise<{ valuesVersion: number; seq: number }> {
-  const { rows } = await tx.execute<{ valuesVersion: number; seq: number }>(sql`
-    SELECT values_version AS "valuesVersion", seq FROM chunks WHERE id = ${chunkId} FOR UPDATE`);
+export async function lockChunk(tx: Tx, chunkId: string): Promise<LockedChunk> {
+  const { rows } = await tx.execute<LockedChunk & Record<string, unknown>>(sql`
+    SELECT c.values_version AS "valuesVersion", c.seq, j.fields AS "jobFields"
+    FROM chunks c JOIN jobs j ON j.id = c.job_id WHERE c.id = ${chunkId} FOR UPDATE OF c`);
   if (!rows[0]) throw new Error(`There is no chunk ${chunkId} in this workspace.`);
   return rows[0];
 }
@@ -109,13 +119,17 @@ export async function countFieldResult(tx: Tx, chunkId: string): Promise<void> {
   await tx.execute(sql`UPDATE chunks SET values_version = values_version + 1 WHERE id = ${chunkId}`);
 }
 
+export interface ChunkWork {
+  status: ChunkFieldStatus;
+  version: number;
+  /** It has ended before, whatever it does now. */
+  endedOnce: boolean;
+}
+
 /** What has been started on the chunk, by field. */
-export async function chunkWork(
-  tx: Tx,
-  chunkId: string,
-): Promise<Map<string, { status: ChunkFieldStatus; version: number }>> {
-  const { rows } = await tx.execute<{ field: string; status: ChunkFieldStatus; version: number }>(sql`
-    SELECT field, status, version FROM chunk_fields WHERE chunk_id = ${chunkId}`);
+export async function chunkWork(tx: Tx, chunkId: string): Promise<Map<string, ChunkWork>> {
+  const { rows } = await tx.execute<ChunkWork & { field: string } & Record<string, unknown>>(sql`
+    SELECT field, status, version, ended_at IS NOT NULL AS "endedOnce" FROM chunk_fields WHERE chunk_id = ${chunkId}`);
   return new Map(rows.map(({ field, ...work }) => [field, work]));
 }
 
@@ -125,13 +139,13 @@ export async function readyWork(
   chunk: { workspaceId: string; jobId: string; chunkId: string; seq: number },
   ready: readonly { id: string; version: number }[],
 ): Promise<void> {
-  for (const { id, version } of ready) {
-    await tx.execute(sql`
+  if (ready.length === 0) return;
+  await tx.execute(sql`
       INSERT INTO chunk_fields AS mine (chunk_id, field, workspace_id, job_id, seq, status, version)
-      VALUES (${chunk.chunkId}, ${id}, ${chunk.workspaceId}, ${chunk.jobId}, ${chunk.seq}, 'ready', ${version})
+      SELECT ${chunk.chunkId}::uuid, id, ${chunk.workspaceId}::uuid, ${chunk.jobId}::uuid, ${chunk.seq}::int, 'ready', version
+      FROM jsonb_to_recordset(${JSON.stringify(ready)}::jsonb) AS next (id text, version int)
       ON CONFLICT (chunk_id, field) DO UPDATE
-      SET status = 'ready', version = excluded.version, attempt = mine.attempt + 1, run_id = NULL, started_at = NULL, ended_at = NULL`);
-  }
+      SET status = 'ready', version = excluded.version, attempt = mine.attempt + 1, run_id = NULL, started_at = NULL`);
 }
 
 /** Marks up to `limit` ready chunks of a job's field as requested, in the chunks' order, and returns them. */

@@ -1,30 +1,37 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
+import { matchingProspects, type ProspectFilter } from "./prospects.ts";
 
 /** Prospects in a chunk at most: ANAF's own limit for one request. */
 export const CHUNK_SIZE = 100;
 
 /**
- * Cuts a job's imported prospects into chunks, in the file's order, ready for its first fields; sets the job to
- * enriching, or to done when there is nothing to enrich. Does nothing when it was done before.
+ * Cuts the prospects that a job is about into chunks (those of an import in the file's order), ready for its first
+ * fields; sets the job to enriching, or to done when there is nothing to enrich. Prospects that had failed get another
+ * chance. Does nothing when it was done before.
  * @returns whether it did
  */
-export async function planImportChunks(
+export async function planChunks(
   tx: Tx,
-  job: { workspaceId: string; jobId: string; importId: string },
+  job: { workspaceId: string; jobId: string },
+  selection: ProspectFilter,
   firstFields: readonly string[],
 ): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`
     UPDATE jobs SET status = 'enriching', started_at = coalesce(started_at, now())
     WHERE id = ${job.jobId} AND status IN ('queued', 'importing')`);
   if (rowCount === 0) return false;
+  const order = selection.importId ? sql`line_number` : sql`id`;
   await tx.execute(sql`
+    WITH chosen AS MATERIALIZED (
+      SELECT id, row_number() OVER (ORDER BY ${order}) AS place FROM prospects
+      WHERE ${matchingProspects(selection) ?? sql`true`}),
+    revived AS (
+      UPDATE prospects p SET status = 'imported', failure_code = NULL
+      FROM chosen WHERE p.id = chosen.id AND p.status = 'failed')
     INSERT INTO chunks (workspace_id, job_id, seq, prospect_ids)
-    SELECT ${job.workspaceId}::uuid, ${job.jobId}::uuid, n, array_agg(id ORDER BY line_number)
-    FROM (
-      SELECT id, line_number, ((row_number() OVER (ORDER BY line_number) - 1) / ${CHUNK_SIZE})::int AS n
-      FROM prospects WHERE import_id = ${job.importId}) AS numbered
-    GROUP BY n`);
+    SELECT ${job.workspaceId}::uuid, ${job.jobId}::uuid, ((place - 1) / ${CHUNK_SIZE})::int, array_agg(id ORDER BY place)
+    FROM chosen GROUP BY 3`);
   await tx.execute(sql`
     INSERT INTO chunk_fields (chunk_id, field, workspace_id, job_id, seq, status)
     SELECT id, field, workspace_id, job_id, seq, 'ready'

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
+import type { Activity, tiers } from "#db/schema/prospects.ts";
 import type { FieldCounts } from "./job-fields.ts";
 
 /** What a source may know of a prospect when it is asked. */
@@ -9,9 +10,17 @@ export interface Target {
   name: string;
   registrationNumber: string | null;
   isNaturalPerson: boolean;
+  legalForm: string | null;
   county: string | null;
   locality: string | null;
   website: string | null;
+  registryStateCode: string | null;
+  activities: Activity[] | null;
+  tier: (typeof tiers)[number] | null;
+  /** Values that the fields it needs have found, by field. */
+  values: Record<string, Record<string, unknown>>;
+  /** Those attributes of the golden record that were asked for. */
+  golden: Record<string, unknown>;
 }
 
 interface ChunkField {
@@ -20,11 +29,32 @@ interface ChunkField {
   field: string;
 }
 
-/** Prospects of the chunk that still need the field: not failed, and no value that is fresh or this job's own. */
-export async function targetsOfField(tx: Tx, { chunkId, jobId, field }: ChunkField): Promise<Target[]> {
+/**
+ * Prospects of the chunk that still need the field: not failed, and no value that is fresh or this job's own.
+ * @param needs fields whose values are to be told, too
+ * @param attributes and so attributes of the golden record
+ */
+export async function targetsOfField(
+  tx: Tx,
+  { chunkId, jobId, field }: ChunkField,
+  { needs = [], attributes = [] }: { needs?: readonly string[]; attributes?: readonly string[] } = {},
+): Promise<Target[]> {
+  const values =
+    needs.length === 0
+      ? sql`'{}'::jsonb`
+      : sql`(SELECT coalesce(jsonb_object_agg(v.field, v.value) FILTER (WHERE v.value IS NOT NULL), '{}') FROM (
+          SELECT DISTINCT ON (field) field, value FROM field_values
+          WHERE prospect_id = p.id AND field = ANY(${sql.param([...needs])}::text[]) AND status <> 'failed'
+          ORDER BY field, observed_at DESC, id DESC) v)`;
+  const golden =
+    attributes.length === 0
+      ? sql`'{}'::jsonb`
+      : sql`(SELECT coalesce(jsonb_object_agg(name, p.golden -> name -> 'value'), '{}')
+          FROM unnest(${sql.param([...attributes])}::text[]) AS name)`;
   const { rows } = await tx.execute<Target & Record<string, unknown>>(sql`
     SELECT p.id, p.cui, p.name, p.registration_number AS "registrationNumber",
-           p.is_natural_person AS "isNaturalPerson", p.county, p.locality, p.website
+           p.is_natural_person AS "isNaturalPerson", p.legal_form AS "legalForm", p.county, p.locality, p.website,
+           p.registry_state_code AS "registryStateCode", p.activities, p.tier, ${values} AS "values", ${golden} AS golden
     FROM chunks c
     CROSS JOIN LATERAL unnest(c.prospect_ids) WITH ORDINALITY AS member (id, place)
     JOIN prospects p ON p.id = member.id
@@ -72,8 +102,11 @@ export async function writeFieldValues(
 }
 
 /** Results of the job's field on the chunk. Whoever has none was skipped: failed before, or still fresh. */
-export async function countFieldValues(tx: Tx, { chunkId, jobId, field }: ChunkField): Promise<FieldCounts> {
-  const { rows } = await tx.execute<FieldCounts & Record<string, unknown>>(sql`
+export async function countFieldValues(
+  tx: Tx,
+  { chunkId, jobId, field }: ChunkField,
+): Promise<Omit<FieldCounts, "ineligible">> {
+  const { rows } = await tx.execute<Omit<FieldCounts, "ineligible"> & Record<string, unknown>>(sql`
     SELECT count(*) FILTER (WHERE v.status = 'found')::int AS found,
            count(*) FILTER (WHERE v.status = 'not_found')::int AS "notFound",
            count(*) FILTER (WHERE v.status = 'failed')::int AS failed,
@@ -81,7 +114,7 @@ export async function countFieldValues(tx: Tx, { chunkId, jobId, field }: ChunkF
     FROM chunks c
     LEFT JOIN field_values v ON v.prospect_id = ANY(c.prospect_ids) AND v.job_id = ${jobId} AND v.field = ${field}
     WHERE c.id = ${chunkId}`);
-  return rows[0] as FieldCounts;
+  return rows[0] as Omit<FieldCounts, "ineligible">;
 }
 
 /** The field has failed for good on this chunk: whoever still needs it gets a failed result. */

@@ -5,7 +5,10 @@ export interface FieldCounts {
   found: number;
   notFound: number;
   failed: number;
+  /** Left alone: failed before, or fresh. */
   skipped: number;
+  /** Left out by the plan's rule for the field. */
+  ineligible: number;
 }
 
 export const noCounts: Readonly<FieldCounts> = Object.freeze({
@@ -13,6 +16,7 @@ export const noCounts: Readonly<FieldCounts> = Object.freeze({
   notFound: 0,
   failed: 0,
   skipped: 0,
+  ineligible: 0,
 });
 
 /** Makes sure that the job counts these fields. `maxOutstanding`: chunks that may be requested at once. */
@@ -46,7 +50,8 @@ export async function updateJobField(
       found = found + ${counts.found},
       not_found = not_found + ${counts.notFound},
       failed = failed + ${counts.failed},
-      skipped = skipped + ${counts.skipped}
+      skipped = skipped + ${counts.skipped},
+      ineligible = ineligible + ${counts.ineligible}
     WHERE job_id = ${jobId} AND field = ${field}
     RETURNING max_outstanding - outstanding AS free`);
   return { free: rows[0]?.free ?? 0 };

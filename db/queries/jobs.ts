@@ -5,12 +5,15 @@ import type { FieldCounts } from "./job-fields.ts";
 /** How a job stands: what the API answers. Counts are of prospects unless they say otherwise. */
 export interface JobProgress {
   id: string;
-  kind: "import";
+  kind: "import" | "enrich";
   status: "queued" | "importing" | "enriching" | "done" | "failed";
   error: { code: string; message: string } | null;
   createdAt: string;
   startedAt: string | null;
   endedAt: string | null;
+  /** The fields it asks for, with those they need; null: all. */
+  wanted: string[] | null;
+  /** Null for a job over prospects that are there already. */
   import: {
     id: string;
     fileName: string;
@@ -20,7 +23,7 @@ export interface JobProgress {
     duplicates: number;
     rejected: number;
     rejectedBy: Record<string, number>;
-  };
+  } | null;
   chunks: { total: number; done: number };
   prospects: { total: number; enriched: number; failed: number };
   tiers: { gold: number; silver: number; bronze: number; unqualified: number };
@@ -49,7 +52,7 @@ export async function jobProgress(tx: Tx, jobId: string): Promise<JobProgress | 
                 coalesce(sum(bronze), 0) AS bronze, coalesce(sum(unqualified), 0) AS unqualified
          FROM chunks WHERE job_id = j.id) t) AS totals,
       (SELECT coalesce(jsonb_object_agg(field, jsonb_build_object(
-                'found', found, 'notFound', not_found, 'failed', failed, 'skipped', skipped)), '{}')
+                'found', found, 'notFound', not_found, 'failed', failed, 'skipped', skipped, 'ineligible', ineligible)), '{}')
        FROM job_fields WHERE job_id = j.id) AS fields,
       (SELECT coalesce(jsonb_object_agg(provider, jsonb_build_object(
                 'calls', calls, 'retries', retries, 'rateLimited', rate_limited, 'costMicros', cost,
@@ -58,7 +61,7 @@ export async function jobProgress(tx: Tx, jobId: string): Promise<JobProgress | 
                     sum(rate_limited) AS rate_limited, sum(cost_micros) AS cost,
                     min(ended_at - duration_ms * interval '1 millisecond') AS first_sent_at, max(ended_at) AS last_answered_at
              FROM provider_calls WHERE job_id = j.id GROUP BY provider) p) AS providers
-    FROM jobs j JOIN imports i ON i.job_id = j.id WHERE j.id = ${jobId}`);
+    FROM jobs j LEFT JOIN imports i ON i.job_id = j.id WHERE j.id = ${jobId}`);
   const [row] = rows;
   if (!row) return null;
   // biome-ignore lint/suspicious/noExplicitAny: rows of our own tables as JSON, shaped into JobProgress below
@@ -72,7 +75,8 @@ export async function jobProgress(tx: Tx, jobId: string): Promise<JobProgress | 
     createdAt: new Date(job.created_at).toISOString(),
     startedAt: instant(job.started_at),
     endedAt: instant(job.ended_at),
-    import: {
+    wanted: job.fields,
+    import: file && {
       id: file.id,
       fileName: file.file_name,
       status: file.status,

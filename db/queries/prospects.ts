@@ -1,4 +1,4 @@
-import { and, eq, gt, sql } from "drizzle-orm";
+import { and, eq, gt, inArray, type SQL, sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import { type GoldenAttribute, type prospectStatuses, prospects, type tiers } from "#db/schema/prospects.ts";
 
@@ -103,6 +103,20 @@ export interface ProspectFilter {
   tier?: (typeof tiers)[number] | undefined;
   county?: string | undefined;
   cui?: number | undefined;
+  /** At most a hundred. */
+  ids?: readonly string[] | undefined;
+}
+
+/** The condition that a filter stands for, on `prospects`. */
+export function matchingProspects(filter: ProspectFilter): SQL | undefined {
+  return and(
+    filter.importId ? eq(prospects.importId, filter.importId) : undefined,
+    filter.status ? eq(prospects.status, filter.status) : undefined,
+    filter.tier ? eq(prospects.tier, filter.tier) : undefined,
+    filter.county ? sql`lower(${prospects.county}) = lower(${filter.county})` : undefined,
+    filter.cui ? eq(prospects.cui, filter.cui) : undefined,
+    filter.ids ? inArray(prospects.id, [...filter.ids]) : undefined,
+  );
 }
 
 export interface ProspectRow {
@@ -126,21 +140,13 @@ export async function listProspects(
   tx: Tx,
   { filter, afterId, limit }: { filter: ProspectFilter; afterId: string | null; limit: number },
 ): Promise<ProspectRow[]> {
-  const where = [
-    afterId ? gt(prospects.id, afterId) : undefined,
-    filter.importId ? eq(prospects.importId, filter.importId) : undefined,
-    filter.status ? eq(prospects.status, filter.status) : undefined,
-    filter.tier ? eq(prospects.tier, filter.tier) : undefined,
-    filter.county ? sql`lower(${prospects.county}) = lower(${filter.county})` : undefined,
-    filter.cui ? eq(prospects.cui, filter.cui) : undefined,
-  ];
   const { id, cui, name, isNaturalPerson, county, locality, status, failureCode, tier } = prospects;
   const { scorePct, fieldsFilled, confidencePct, golden } = prospects;
   const columns = { id, cui, name, isNaturalPerson, county, locality, status, failureCode, tier };
   return tx
     .select({ ...columns, scorePct, fieldsFilled, confidencePct, golden })
     .from(prospects)
-    .where(and(...where))
+    .where(and(afterId ? gt(prospects.id, afterId) : undefined, matchingProspects(filter)))
     .orderBy(prospects.id)
     .limit(limit);
 }

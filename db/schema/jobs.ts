@@ -1,11 +1,11 @@
-import { integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { bigint, integer, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { createdAt, id, instant } from "./columns.ts";
 
-/** One piece of work that somebody asked for: an import and the enrichment of what it brought. */
+/** One piece of work that somebody asked for: an import and the enrichment of what it brought, or that of prospects known before. */
 export const jobs = pgTable("jobs", {
   id: id(),
   workspaceId: uuid("workspace_id").notNull(),
-  kind: text("kind", { enum: ["import"] }).notNull(),
+  kind: text("kind", { enum: ["import", "enrich"] }).notNull(),
   status: text("status", { enum: ["queued", "importing", "enriching", "done", "failed"] })
     .notNull()
     .default("queued"),
@@ -13,8 +13,13 @@ export const jobs = pgTable("jobs", {
   prospectsTotal: integer("prospects_total").notNull().default(0),
   chunksTotal: integer("chunks_total").notNull().default(0),
   chunksDone: integer("chunks_done").notNull().default(0),
+  /** What its paid calls may cost at most; null: no limit of its own. */
+  maxCostMicros: bigint("max_cost_micros", { mode: "number" }),
+  maxCostMicrosPerProspect: bigint("max_cost_micros_per_prospect", { mode: "number" }),
   errorCode: text("error_code"),
   errorMessage: text("error_message"),
+  selection: jsonb("selection").$type<Record<string, unknown>>(),
+  fields: text("fields").array(),
   createdAt: createdAt(),
   startedAt: instant("started_at"),
   endedAt: instant("ended_at"),

@@ -25,8 +25,11 @@ export interface Limits {
 export interface ChunkFunction extends Limits {
   /** Id of the field or stage, of its function and of its line in the plan. Never changed once deployed. */
   id: string;
-  /** The work on one chunk, in steps. What it returns is shown in the dashboard: ids and counts only. */
-  work: (deps: Deps, key: WorkKey, step: StepTools, plan: RunnablePlan) => Promise<Record<string, unknown>>;
+  /**
+   * The work on one chunk, in steps. What it returns is shown in the dashboard: ids and counts only. `ineligible`
+   * counts the prospects that the plan's rule left out.
+   */
+  work: (deps: Deps, key: WorkKey, step: StepTools, plan: RunnablePlan) => Promise<Record<string, number>>;
 }
 
 export function createChunkFunction(
@@ -42,6 +45,8 @@ export function createChunkFunction(
       concurrency,
       ...(throttle ? { throttle } : {}),
       retries,
+      // What somebody waits for goes first.
+      priority: { run: "event.data.priority" },
       onFailure: async ({ event, error, step }: Failure<FieldRequest>) => {
         const request = event.data.event.data;
         // Inngest names what it will not retry, whatever was thrown.
@@ -56,7 +61,7 @@ export function createChunkFunction(
       const mine = await step.run("begin", () => begin(deps, key, event.id));
       if (!mine) return { status: "superseded" };
       const result = await definition.work(deps, key, step, plan);
-      await step.run("finish", () => finish(deps, plan, key));
+      await step.run("finish", () => finish(deps, plan, key, { ineligible: result.ineligible ?? 0 }));
       return { status: "done", ...result };
     },
   );

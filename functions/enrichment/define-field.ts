@@ -8,8 +8,10 @@ import {
   writeFieldValues,
 } from "#db/queries/field-values.ts";
 import type { Deps } from "#src/deps.ts";
+import { attributesOf, ineligibleBecause } from "#src/domain/enrichment/eligibility.ts";
 import { maskPersonalNumbersDeep } from "#src/domain/registry/personal-numbers.ts";
-import { whileMine } from "#src/platform/chunk-work.ts";
+import { type RunnableField, type RunnablePlan, whileMine } from "#src/platform/chunk-work.ts";
+import { ProviderError } from "#src/platform/provider-error.ts";
 import type { ChunkFunction, Limits } from "./define-chunk-function.ts";
 
 /** What a source says of one prospect. */
@@ -24,12 +26,18 @@ export type SourceAnswer<Value> =
     }
   | { status: "notFound"; snapshotId: string | null; observedAt: Date; costMicros?: number }
   /** `retryable`: the next round asks again; in the last round the result stands. */
-  | { status: "failed"; code: string; retryable: boolean };
+  | { status: "failed"; code: string; retryable: boolean }
+  /** It cannot be asked now, or for long: the next source is; with none left, the step is tried again later. */
+  | { status: "unavailable" }
+  /** It has nothing to ask with, or is not in use: as if it were not there. */
+  | { status: "passed" };
 
 /** Where a value can come from. A source that can ask for many at once does so. */
 export interface Source<Value> {
   /** Name of the provider or register, kept as the value's provenance. */
   provider: string;
+  /** What asking about one prospect costs at most, in micro-euros; absent: nothing. */
+  priceMicros?: (deps: Deps) => number;
   /**
    * Asks for prospects of one chunk. Who is not in the answer counts as failed and is asked again.
    * @throws ProviderError when nothing could be had of anybody: the step is retried
@@ -45,16 +53,20 @@ export interface FieldDefinition<Value extends Record<string, unknown>> extends 
   id: string;
   /** What one prospect's value looks like; its keys are attributes of the golden record. */
   schema: z.ZodType<Value>;
-  /** The waterfall: asked in this order until one has found the value. */
+  /** The waterfall: asked in this order (unless the plan lets it be learned) until one has found the value. */
   sources: readonly Source<Value>[];
 }
 
 export interface Field extends ChunkFunction {
   kind: "field";
+  /** What the estimate of a job goes by. */
+  sources: readonly Pick<Source<unknown>, "provider" | "priceMicros">[];
 }
 
 /** Those who failed in a way that may pass are asked again this often, as a smaller set. */
 const ROUNDS = 3;
+/** When every source left is unavailable. */
+const COME_BACK_MS = 30_000;
 
 export function defineField<Value extends Record<string, unknown>>(
   definition: FieldDefinition<Value>,
@@ -63,16 +75,17 @@ export function defineField<Value extends Record<string, unknown>>(
   return {
     kind: "field",
     ...limits,
+    sources,
     async work(deps, key, step, plan) {
-      const freshMs = plan.freshMs.get(definition.id) ?? 0;
-      const counts = { found: 0, notFound: 0, failed: 0 };
+      const counts = { found: 0, notFound: 0, failed: 0, ineligible: 0 };
       for (let round = 1; round <= ROUNDS; round++) {
         const result = await step.run(`ask-${round}`, () =>
-          askRound(deps, key, { schema, sources, freshMs, last: round === ROUNDS }),
+          askRound(deps, key, { schema, sources, line: lineOf(plan, definition.id), last: round === ROUNDS }),
         );
         counts.found += result.found;
         counts.notFound += result.notFound;
         counts.failed += result.failed;
+        counts.ineligible = result.ineligible;
         if (result.remaining === 0) break;
       }
       return counts;
@@ -80,58 +93,129 @@ export function defineField<Value extends Record<string, unknown>>(
   };
 }
 
+function lineOf(plan: RunnablePlan, id: string): RunnableField {
+  const line = plan.fields.find((field) => field.id === id);
+  if (!line) throw new Error(`The plan has no field "${id}".`);
+  return line;
+}
+
 interface Round<Value> {
   schema: z.ZodType<Value>;
   sources: readonly Source<Value>[];
-  freshMs: number;
+  line: RunnableField;
   last: boolean;
+}
+
+interface RoundResult {
+  found: number;
+  notFound: number;
+  failed: number;
+  /** Left out by the rule, or by all sources. */
+  ineligible: number;
+  /** To be asked again in the next round. */
+  remaining: number;
 }
 
 /** Asks the sources for everybody who has no value yet, and writes what they say as it comes. */
 async function askRound<Value extends Record<string, unknown>>(
   deps: Deps,
   key: WorkKey,
-  { schema, sources, freshMs, last }: Round<Value>,
-): Promise<{ found: number; notFound: number; failed: number; remaining: number }> {
+  { schema, sources, line, last }: Round<Value>,
+): Promise<RoundResult> {
+  const view = { needs: line.needs, attributes: attributesOf(line.when) };
   // The deadline starts anew with each round, and with each retry of it.
-  let open = await whileMine(deps, key, (tx) => targetsOfField(tx, key));
+  const targets = await whileMine(deps, key, (tx) => targetsOfField(tx, key, view));
   const write = async (values: NewFieldValue[]) => {
     if (values.length > 0) await whileMine(deps, key, (tx) => writeFieldValues(tx, key, values));
-    return values.length;
   };
 
+  let open = targets.filter((target) => ineligibleBecause(line.when, factsOf(target)) === null).map(enquiry);
+  const ineligible = targets.length - open.length;
   let found = 0;
-  const unanswered = new Map<
-    string,
-    Exclude<SourceAnswer<Value>, { status: "found" }> & { source: string }
-  >();
-  for (const { provider, ask } of sources) {
-    if (open.length === 0) break;
-    const answers = await ask(deps, key, open);
+  for (const source of sources) {
+    const asked = open.filter(({ spentMicros }) => canAfford(deps, source, spentMicros, line.maxCostMicros));
+    if (asked.length === 0) continue;
+    const answers = await source.ask(
+      deps,
+      key,
+      asked.map(({ target }) => target),
+    );
     const values: NewFieldValue[] = [];
-    const stillOpen: Target[] = [];
-    for (const target of open) {
-      const answer = checkAnswer(schema, answers.get(target.id));
+    for (const each of asked) {
+      const answer = checkAnswer(schema, answers.get(each.target.id));
+      if ("costMicros" in answer) each.spentMicros += answer.costMicros ?? 0;
       if (answer.status === "found") {
-        values.push(toFieldValue(deps, target.id, provider, answer, freshMs));
-      } else {
-        stillOpen.push(target);
-        // "Not found" by one source says more than the failure of another.
-        if (unanswered.get(target.id)?.status !== "notFound")
-          unanswered.set(target.id, { ...answer, source: provider });
+        values.push(foundValue(each, source.provider, answer, line.freshMs));
+        each.found = true;
+      } else if (answer.status !== "passed") {
+        each.heard.push({ source: source.provider, answer });
       }
     }
-    found += await write(values);
-    open = stillOpen;
+    await write(values);
+    found += values.length;
+    open = open.filter((each) => !each.found);
   }
 
-  const settled = [...unanswered].filter(
-    ([id, answer]) =>
-      open.some((target) => target.id === id) && (last || answer.status === "notFound" || !answer.retryable),
+  const ends = open.map((each) => ({ each, end: endOf(each, last) }));
+  await write(
+    ends.flatMap(({ each, end }) => (end.status === "settled" ? [emptyValue(deps, each, end, line)] : [])),
   );
-  await write(settled.map(([id, answer]) => toFieldValue(deps, id, answer.source, answer, freshMs)));
-  const notFound = settled.filter(([, answer]) => answer.status === "notFound").length;
-  return { found, notFound, failed: settled.length - notFound, remaining: open.length - settled.length };
+  const settled = ends.flatMap(({ end }) => (end.status === "settled" ? [end.answer.status] : []));
+  const unavailable = ends.filter(({ end }) => end.status === "unavailable");
+  if (unavailable.length > 0) {
+    const provider = unavailable[0]?.each.heard.find(({ answer }) => answer.status === "unavailable")?.source;
+    throw new ProviderError(provider ?? line.id, "unavailable", { retryAfterMs: COME_BACK_MS });
+  }
+  return {
+    found,
+    notFound: settled.filter((status) => status === "notFound").length,
+    failed: settled.filter((status) => status === "failed").length,
+    ineligible: ineligible + ends.filter(({ end }) => end.status === "passed").length,
+    remaining: ends.filter(({ end }) => end.status === "again").length,
+  };
+}
+
+type Unanswered = Exclude<SourceAnswer<unknown>, { status: "found" } | { status: "passed" }>;
+
+/** One prospect on its way through the sources. */
+interface Enquiry {
+  target: Target;
+  spentMicros: number;
+  found: boolean;
+  heard: { source: string; answer: Unanswered }[];
+}
+
+const enquiry = (target: Target): Enquiry => ({ target, spentMicros: 0, found: false, heard: [] });
+
+function factsOf({ isNaturalPerson, tier, values, golden }: Target) {
+  // What was just found is newer than the golden record.
+  return { isNaturalPerson, tier, attributes: Object.assign({}, golden, ...Object.values(values)) };
+}
+
+function canAfford<Value>(
+  deps: Deps,
+  { priceMicros }: Source<Value>,
+  spent: number,
+  max = Number.POSITIVE_INFINITY,
+) {
+  return spent + (priceMicros?.(deps) ?? 0) <= max;
+}
+
+type End =
+  | { status: "settled"; source: string; answer: Extract<Unanswered, { status: "notFound" | "failed" }> }
+  | { status: "again" }
+  | { status: "unavailable" }
+  | { status: "passed" };
+
+/** What it comes to when no source has found a value. "Not found" by one says more than the failure of another. */
+function endOf({ heard }: Enquiry, last: boolean): End {
+  const again = heard.some(({ answer }) => answer.status === "failed" && answer.retryable);
+  if (again && !last) return { status: "again" };
+  if (heard.some(({ answer }) => answer.status === "unavailable")) return { status: "unavailable" };
+  const rank = { notFound: 0, failed: 1, unavailable: 2 };
+  const [best] = heard.toSorted((a, b) => rank[a.answer.status] - rank[b.answer.status]);
+  if (!best || best.answer.status === "unavailable") return { status: "passed" };
+  return { status: "settled", source: best.source, answer: best.answer };
 }
 
 /** Outside data: a value that does not fit its schema is no value, and no personal number passes. */
@@ -146,25 +230,46 @@ function checkAnswer<Value extends Record<string, unknown>>(
   return { ...answer, value: maskPersonalNumbersDeep(parsed.data) };
 }
 
-function toFieldValue(
-  deps: Deps,
-  prospectId: string,
+function foundValue(
+  { target, spentMicros }: Enquiry,
   source: string,
-  answer: SourceAnswer<Record<string, unknown>>,
+  answer: Extract<SourceAnswer<Record<string, unknown>>, { status: "found" }>,
   freshMs: number,
 ): NewFieldValue {
-  const observedAt = answer.status === "failed" ? deps.now() : answer.observedAt;
+  const { value, confidencePct, snapshotId, observedAt } = answer;
   return {
-    prospectId,
-    status: answer.status === "notFound" ? "not_found" : answer.status,
-    value: answer.status === "found" ? answer.value : null,
+    prospectId: target.id,
+    status: "found",
+    value,
     source,
-    confidencePct: answer.status === "found" ? answer.confidencePct : null,
-    costMicros: answer.status === "failed" ? 0 : (answer.costMicros ?? 0),
-    snapshotId: answer.status === "failed" ? null : answer.snapshotId,
-    errorCode: answer.status === "failed" ? answer.code : null,
+    confidencePct,
+    costMicros: spentMicros,
+    snapshotId,
+    errorCode: null,
+    observedAt,
+    freshUntil: new Date(observedAt.getTime() + freshMs),
+  };
+}
+
+function emptyValue(
+  deps: Deps,
+  { target, spentMicros }: Enquiry,
+  { source, answer }: Extract<End, { status: "settled" }>,
+  { freshMs }: RunnableField,
+): NewFieldValue {
+  const failed = answer.status === "failed";
+  const observedAt = failed ? deps.now() : answer.observedAt;
+  return {
+    prospectId: target.id,
+    status: failed ? "failed" : "not_found",
+    value: null,
+    source,
+    confidencePct: null,
+    costMicros: spentMicros,
+    snapshotId: failed ? null : answer.snapshotId,
+    errorCode: failed ? answer.code : null,
     observedAt,
     // A failure is never fresh: the next job asks again.
-    freshUntil: answer.status === "failed" ? observedAt : new Date(observedAt.getTime() + freshMs),
+    freshUntil: failed ? observedAt : new Date(observedAt.getTime() + freshMs),
   };
 }

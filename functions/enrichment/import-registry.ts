@@ -4,7 +4,7 @@
  */
 import type { InngestFunction } from "inngest";
 import { inWorkspace } from "#db/client.ts";
-import { planImportChunks } from "#db/queries/chunks.ts";
+import { planChunks } from "#db/queries/chunks.ts";
 import { endImport, type ImportKey } from "#db/queries/import-runs.ts";
 import type { Deps } from "#src/deps.ts";
 import { fileUploaded } from "#src/events/imports.ts";
@@ -38,16 +38,16 @@ export const importRegistry = (deps: Deps, plan: RunnablePlan): InngestFunction.
         await keepAlive(deps, key);
         return loadImport(deps.db, key, { onProgress: () => keepAlive(deps, key) });
       });
-      await step.run("plan-chunks", () => planChunks(deps, plan, key));
+      await step.run("plan-chunks", () => planAndStart(deps, plan, key));
       return { status: "done", ...counts };
     },
   );
 
 /** Cuts what was imported into chunks and requests their first fields, once. */
-function planChunks(deps: Deps, plan: RunnablePlan, key: ImportKey): Promise<void> {
-  const first = firstFields(plan).map(({ id }) => id);
+function planAndStart(deps: Deps, plan: RunnablePlan, key: ImportKey): Promise<void> {
+  const first = firstFields(plan);
   return inWorkspace(deps.db, key.workspaceId, async (tx) => {
-    if (await planImportChunks(tx, key, first)) await startChunks(tx, deps, plan, key);
+    if (await planChunks(tx, key, { importId: key.importId }, first)) await startChunks(tx, deps, plan, key);
     await endImport(tx, key);
   });
 }

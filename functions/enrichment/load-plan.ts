@@ -33,23 +33,35 @@ export async function loadPlan(
     }),
   );
   for (const [id, line] of Object.entries(lines)) {
+    const scores = (line.needs ?? []).some((need) => stages.includes(need));
+    if (line.when && !scores)
+      throw new Error(
+        `The plan's "${id}" has a rule (when), so it needs a stage, such as "${stages.at(-1)}".`,
+      );
     for (const need of line.needs ?? []) {
-      if (!fieldIds.includes(need))
-        throw new Error(`The plan's "${id}" needs "${need}", which is no field of it.`);
+      if (!fieldIds.includes(need) && !stages.includes(need))
+        throw new Error(`The plan's "${id}" needs "${need}", which is no field or stage of it.`);
+      if (stages.includes(need) && line.required)
+        throw new Error(`The plan's "${id}" is required, so no stage comes before it; it needs "${need}".`);
       if (reaches(lines, need, id)) throw new Error(`The plan's "${id}" and "${need}" need each other.`);
     }
   }
   return {
     functions,
-    fields: fieldIds.map((id) => ({
+    fields: Object.entries(lines).map(([id, line]) => ({
       id,
-      required: lines[id]?.required ?? false,
-      needs: lines[id]?.needs ?? [],
+      required: line.required,
+      needs: line.needs ?? [],
+      freshMs: line.freshForDays * DAY_MS,
+      order: line.order ?? "fixed",
+      ...(line.when ? { when: line.when } : {}),
+      ...(line.maxCostEuros === undefined
+        ? {}
+        : { maxCostMicros: Math.round(line.maxCostEuros * 1_000_000) }),
     })),
     stages,
     // Enough to keep the provider busy while the next chunks travel, few enough to wait in Postgres.
     maxOutstanding: new Map(functions.map(({ id, concurrency }) => [id, concurrency * 2])),
-    freshMs: new Map(Object.entries(lines).map(([id, line]) => [id, line.freshForDays * DAY_MS])),
   };
 }
 

@@ -1,15 +1,26 @@
+import type { Eligibility } from "#src/domain/enrichment/eligibility.ts";
+
 /**
  * Which fields there are, one line each. The id is the name of the file in `fields/`.
  *
  * - `required`: a prospect it fails for ends as failed; the others are scored as soon as these are done.
  *   An optional field never holds a prospect up: its values are merged and scored when they come.
- * - `needs`: fields that must have ended on the chunk before it starts.
+ * - `needs`: fields (or stages) that must have ended on the chunk before it starts. A field's sources see the values
+ *   of those it needs.
  * - `freshForDays`: a value younger than this is not asked for again.
+ * - `when`: who is worth asking about. A rule looks at the values of the fields that the line needs, and at the golden
+ *   record and tier as far as `quality-score` has been; so a line with a rule needs that.
+ * - `maxCostEuros`: what one prospect's value may cost, over all sources of the field.
+ * - `order`: "learned" asks the sources in the order in which a hit is expected to cost least, going by recorded
+ *   outcomes of the prospect's county, legal form and activity; else the order in the field's file is kept.
  */
 export interface PlanLine {
   required: boolean;
   needs?: readonly string[];
   freshForDays: number;
+  when?: Eligibility;
+  maxCostEuros?: number;
+  order?: "fixed" | "learned";
 }
 
 export const fields: Record<string, PlanLine> = {

@@ -59,13 +59,13 @@ function createRate() {
 /** One line for where the job stands. */
 export function describe(job: JobProgress, perSecond: number): string {
   if (job.status === "queued") return "waiting to be imported";
-  if (job.status === "importing") return `importing: ${number.format(job.import.rows)} rows read`;
+  if (job.status === "importing") return `importing: ${number.format(job.import?.rows ?? 0)} rows read`;
   const { total } = job.prospects;
   const done = finished(job);
   const share = total === 0 ? 1 : done / total;
   const bar = "█".repeat(Math.round(share * BAR)).padEnd(BAR, "░");
   const fields = Object.entries(job.fields).map(([field, counts]) => {
-    const ended = counts.found + counts.notFound + counts.failed + counts.skipped;
+    const ended = counts.found + counts.notFound + counts.failed + counts.skipped + counts.ineligible;
     return `${field} ${number.format(ended)}`;
   });
   const left = perSecond > 0 && done < total ? `, ${duration(((total - done) / perSecond) * 1000)} left` : "";

@@ -33,6 +33,7 @@ export interface Circumstances {
 }
 
 export function makeReport(job: JobProgress, around: Circumstances): DemoReport {
+  if (!job.import) throw new Error("The demo's job imports a file.");
   const { rows, imported, duplicates, rejected, rejectedBy } = job.import;
   const providers = Object.entries(job.providers);
   const sentAt = providers.flatMap(([, stats]) => (stats.firstSentAt ? [Date.parse(stats.firstSentAt)] : []));

@@ -9,6 +9,8 @@ export const FieldRequested = z.object({
   field: z.string().min(1),
   /** The fence: see chunk_fields.attempt. */
   attempt: z.int().positive(),
+  /** Seconds by which it jumps ahead in the engine's queue, for what somebody waits for. */
+  priority: z.int().min(0).max(600).optional(),
 });
 
 export type FieldRequest = z.infer<typeof FieldRequested>;

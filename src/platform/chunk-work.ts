@@ -20,20 +20,37 @@ import {
   type WorkKey,
 } from "#db/queries/chunk-work.ts";
 import { countChunkOutcomes, endChunk, failUnfinishedProspects } from "#db/queries/chunks.ts";
+import { recordDeadLetters } from "#db/queries/dead-letters.ts";
 import { countFieldValues, failMissingValues, failProspectsByField } from "#db/queries/field-values.ts";
 import { ensureJobFields, type FieldCounts, noCounts, updateJobField } from "#db/queries/job-fields.ts";
-import { nextWork, type PlanShape } from "#src/domain/enrichment/next-work.ts";
+import type { Eligibility } from "#src/domain/enrichment/eligibility.ts";
+import {
+  nextStage,
+  type PlannedField,
+  type PlanShape,
+  readyFields,
+} from "#src/domain/enrichment/next-work.ts";
 import { SupersededError } from "#src/domain/errors.ts";
 import { type FieldRequest, fieldRequested } from "#src/events/enrichment.ts";
 import type { Logger } from "./logger.ts";
 import { addToOutbox, markConsumed } from "./outbox.ts";
 
-/** The plan with what it takes to run it. */
+/** A field of the plan with what it takes to run it. */
+export interface RunnableField extends PlannedField {
+  /** How long a value stays fresh. */
+  freshMs: number;
+  /** Who is asked about; absent: everybody. */
+  when?: Eligibility;
+  /** What it may cost for one prospect, over all its sources. */
+  maxCostMicros?: number;
+  /** Whether its sources are asked in the order they are written in, or in the one that outcomes speak for. */
+  order: "fixed" | "learned";
+}
+
 export interface RunnablePlan extends PlanShape {
+  fields: readonly RunnableField[];
   /** How many chunks of one job a field (or stage) may have requested and not ended, by id. */
   maxOutstanding: ReadonlyMap<string, number>;
-  /** How long a field's value stays fresh, in milliseconds, by id. */
-  freshMs: ReadonlyMap<string, number>;
 }
 
 export interface ChunkWorkDeps {
@@ -70,11 +87,19 @@ export function whileMine<T>(deps: ChunkWorkDeps, key: WorkKey, work: (tx: Tx) =
 }
 
 /**
- * Last step of a run: records that the work has ended and lets what follows start. Safe to repeat.
+ * Last step of a run: records that the work has ended and lets what follows start. Safe to repeat. `ineligible`:
+ * prospects of the chunk that the field's rule left out.
  * @throws SupersededError when the work is no longer this run's
  */
-export function finish(deps: ChunkWorkDeps, plan: RunnablePlan, key: WorkKey): Promise<void> {
-  return inWorkspace(deps.db, key.workspaceId, (tx) => end(tx, deps, plan, key, { status: "done" }));
+export function finish(
+  deps: ChunkWorkDeps,
+  plan: RunnablePlan,
+  key: WorkKey,
+  { ineligible = 0 } = {},
+): Promise<void> {
+  return inWorkspace(deps.db, key.workspaceId, (tx) =>
+    end(tx, deps, plan, key, { status: "done", ineligible }),
+  );
 }
 
 /**
@@ -120,62 +145,91 @@ export async function startChunks(
   tx: Tx,
   deps: ChunkWorkDeps,
   plan: RunnablePlan,
-  job: { workspaceId: string; jobId: string },
+  job: { workspaceId: string; jobId: string; priority?: number },
 ): Promise<void> {
-  for (const { id } of firstFields(plan)) await requestMore(tx, deps, plan, job, id, { outstanding: 0 });
+  for (const id of firstFields(plan)) await requestMore(tx, deps, plan, job, id, { outstanding: 0 });
 }
 
-/** The fields that a fresh chunk starts with. */
-export const firstFields = (plan: RunnablePlan) => nextWork(plan, new Map(), 0).ready;
+/** The fields that a fresh chunk starts with, in the order of their names. */
+export const firstFields = (plan: RunnablePlan) => readyFields(plan, new Map()).sort();
+
+/** The plan of a job that asks for some fields only: with what those need. */
+export function planOfJob(plan: RunnablePlan, wanted: readonly string[] | null): RunnablePlan {
+  if (!wanted) return plan;
+  const ids = new Set<string>();
+  const add = (id: string) => {
+    if (ids.has(id)) return;
+    ids.add(id);
+    for (const need of plan.fields.find((field) => field.id === id)?.needs ?? []) add(need);
+  };
+  for (const id of wanted) add(id);
+  return { ...plan, fields: plan.fields.filter(({ id, required }) => required || ids.has(id)) };
+}
 
 async function end(
   tx: Tx,
   deps: ChunkWorkDeps,
-  plan: RunnablePlan,
+  fullPlan: RunnablePlan,
   key: WorkKey,
-  how: WorkEnd,
+  how: WorkEnd & { ineligible?: number },
 ): Promise<void> {
-  const { seq, valuesVersion } = await lockChunk(tx, key.chunkId);
+  const { seq, valuesVersion, jobFields } = await lockChunk(tx, key.chunkId);
   const outcome = await endWork(tx, key, how);
   if (outcome === "already") return;
   if (outcome === "superseded") throw superseded(key);
 
+  const plan = planOfJob(fullPlan, jobFields);
   const field = plan.fields.find((planned) => planned.id === key.field);
   const counts = field ? await settleField(tx, key, field.required, how) : noCounts;
   if (!field && how.status === "failed")
     await failUnfinishedProspects(tx, key.chunkId, `${key.field}_failed`);
   await countChunkOutcomes(tx, key.chunkId);
 
-  const next = nextWork(plan, await chunkWork(tx, key.chunkId), field ? valuesVersion + 1 : valuesVersion);
-  await readyWork(tx, { ...key, seq }, next.ready);
-  // In the order of names: transactions that touch several of a job's fields must not lock them crosswise.
-  const touched = [...new Set([key.field, ...next.ready.map(({ id }) => id)])].sort();
+  const fields = readyFields(plan, await chunkWork(tx, key.chunkId)).map((id) => ({ id, version: 0 }));
+  await readyWork(tx, { ...key, seq }, fields);
+  const touched = inLockOrder(plan, [key.field, ...fields.map(({ id }) => id)]);
   for (const id of touched) {
-    await requestMore(
-      tx,
-      deps,
-      plan,
-      key,
-      id,
-      id === key.field ? { outstanding: -1, counts } : { outstanding: 0 },
-    );
+    const change = id === key.field ? { outstanding: -1, counts } : { outstanding: 0 };
+    await requestMore(tx, deps, plan, key, id, change);
   }
-  if (next.ended) await endChunk(tx, key.chunkId);
+  // Decided last: whether others are under way on this chunk is known only now.
+  const stage = nextStage(plan, await chunkWork(tx, key.chunkId), field ? valuesVersion + 1 : valuesVersion);
+  if (stage.ready) {
+    await readyWork(tx, { ...key, seq }, [stage.ready]);
+    await requestMore(tx, deps, plan, key, stage.ready.id, { outstanding: 0 });
+  }
+  if (stage.ended) await endChunk(tx, key.chunkId);
 }
 
-async function settleField(tx: Tx, key: WorkKey, required: boolean, how: WorkEnd): Promise<FieldCounts> {
+/**
+ * Transactions that touch several of a job's fields must not lock them crosswise: fields go by name, then the stages
+ * in the plan's order, of which a transaction that ends a field starts one at the very end.
+ */
+function inLockOrder(plan: RunnablePlan, ids: readonly string[]): string[] {
+  const rank = (id: string) => plan.stages.indexOf(id);
+  return [...new Set(ids)].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
+async function settleField(
+  tx: Tx,
+  key: WorkKey,
+  required: boolean,
+  how: WorkEnd & { ineligible?: number },
+): Promise<FieldCounts> {
   if (how.status === "failed") await failMissingValues(tx, key, how.code);
   await countFieldResult(tx, key.chunkId);
-  const counts = await countFieldValues(tx, key);
+  const { skipped, ...counts } = await countFieldValues(tx, key);
+  await recordDeadLetters(tx, key);
   if (required && counts.failed > 0) await failProspectsByField(tx, key);
-  return counts;
+  const ineligible = Math.min(how.ineligible ?? 0, skipped);
+  return { ...counts, ineligible, skipped: skipped - ineligible };
 }
 
 async function requestMore(
   tx: Tx,
   deps: ChunkWorkDeps,
   plan: RunnablePlan,
-  job: { workspaceId: string; jobId: string },
+  job: { workspaceId: string; jobId: string; priority?: number | undefined },
   field: string,
   change: { outstanding: number; counts?: FieldCounts },
 ): Promise<void> {
@@ -189,14 +243,28 @@ async function requestMore(
   await addToOutbox(
     tx,
     requested.map(({ chunkId, attempt }) =>
-      fieldRequested.create({ workspaceId: job.workspaceId, jobId: job.jobId, chunkId, field, attempt }),
+      fieldRequested.create({
+        workspaceId: job.workspaceId,
+        jobId: job.jobId,
+        chunkId,
+        field,
+        attempt,
+        priority: job.priority ?? 0,
+      }),
     ),
   );
 }
 
 async function requestAgain(tx: Tx, deps: ChunkWorkDeps, work: FieldRequest, delayMs: number): Promise<void> {
   if (!(await restartWork(tx, work, requestDeadlineMs(deps)))) return;
-  const { workspaceId, jobId, chunkId, field, attempt } = work;
-  const again = fieldRequested.create({ workspaceId, jobId, chunkId, field, attempt: attempt + 1 });
+  const { workspaceId, jobId, chunkId, field, attempt, priority } = work;
+  const again = fieldRequested.create({
+    workspaceId,
+    jobId,
+    chunkId,
+    field,
+    attempt: attempt + 1,
+    priority: priority ?? 0,
+  });
   await addToOutbox(tx, [again], { sendAfterMs: delayMs });
 }

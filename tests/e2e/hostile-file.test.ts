@@ -83,7 +83,7 @@ describe("a hostile file", () => {
       ]),
     );
     const job = await main.finished(await main.upload(file()));
-    const counts = job.import;
+    const counts = job.import as NonNullable<typeof job.import>;
     expect(counts.rows).toBe(good.length + bad.length + 2);
     expect(counts.imported + counts.duplicates + counts.rejected).toBe(counts.rows);
     expect(counts.duplicates).toBe(1);

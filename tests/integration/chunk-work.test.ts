@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createDb, type Db, inWorkspace } from "#db/client.ts";
 import type { WorkKey } from "#db/queries/chunk-work.ts";
-import { planImportChunks } from "#db/queries/chunks.ts";
+import { planChunks } from "#db/queries/chunks.ts";
 import { targetsOfField, writeFieldValues } from "#db/queries/field-values.ts";
 import { jobProgress } from "#db/queries/jobs.ts";
 import { SupersededError } from "#src/domain/errors.ts";
@@ -24,9 +24,9 @@ import { type SeededJob, seedImportedJob, seedWorkspace } from "#tests/support/s
 
 const plan: RunnablePlan = {
   fields: [
-    { id: "first", required: true, needs: [] },
-    { id: "second", required: true, needs: ["first"] },
-    { id: "slow", required: false, needs: [] },
+    { id: "first", required: true, needs: [], freshMs: 0, order: "fixed" },
+    { id: "second", required: true, needs: ["first"], freshMs: 0, order: "fixed" },
+    { id: "slow", required: false, needs: [], freshMs: 0, order: "fixed" },
   ],
   stages: ["merge", "score"],
   maxOutstanding: new Map([
@@ -36,7 +36,6 @@ const plan: RunnablePlan = {
     ["merge", 2],
     ["score", 2],
   ]),
-  freshMs: new Map(),
 };
 
 let database: TestDatabase;
@@ -56,11 +55,7 @@ beforeEach(async () => {
   deps = { db, logger: createLogger("silent"), config: { FIELD_DEADLINE_MS: 60_000, FIELD_RETRY_MS: 1000 } };
   job = await seedImportedJob(db, 250, { workspaceId: await seedWorkspace(database.url) });
   await inWorkspace(db, job.workspaceId, async (tx) => {
-    await planImportChunks(
-      tx,
-      job,
-      firstFields(plan).map(({ id }) => id),
-    );
+    await planChunks(tx, job, { importId: job.importId }, firstFields(plan));
     await startChunks(tx, deps, plan, job);
   });
 });
@@ -141,7 +136,7 @@ describe("the chain of work on chunks", () => {
       prospects: { total: 250, enriched: 250, failed: 0 },
       tiers: { silver: 250 },
     });
-    expect(done?.fields.slow).toEqual({ found: 250, notFound: 0, failed: 0, skipped: 0 });
+    expect(done?.fields.slow).toEqual({ found: 250, notFound: 0, failed: 0, skipped: 0, ineligible: 0 });
   });
 
   it("scores a chunk without waiting for its slow field, and again when that has come", async () => {

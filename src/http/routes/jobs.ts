@@ -23,6 +23,6 @@ export function jobRoutes(deps: Deps, fieldIds: readonly string[]) {
 /** The plan's order, and the counts' own: JSON from the database has lost both. */
 function inOrder(field: string, counts: FieldCounts | undefined): [string, FieldCounts][] {
   if (!counts) return [];
-  const { found, notFound, failed, skipped } = counts;
-  return [[field, { found, notFound, failed, skipped }]];
+  const { found, notFound, failed, skipped, ineligible } = counts;
+  return [[field, { found, notFound, failed, skipped, ineligible }]];
 }
