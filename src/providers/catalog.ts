@@ -1,2 +1,4 @@
+import { anafBilant } from "./anaf-bilant/provider.ts";
+
 /** Every provider that this release can ask, one line each, in the order of the pipeline. */
-export const catalog = {};
+export const catalog = { anafBilant };

@@ -1,5 +1,5 @@
 /** Hands a simulated provider to msw, so that no request leaves the process. */
-import type { Hono } from "hono";
+import { Hono } from "hono";
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { RESET_HEADER } from "#infra/simulator/kit.ts";
@@ -20,11 +20,16 @@ export function interceptProvider(
     http.all(`${baseUrl}/*`, async ({ request }) => {
       const url = new URL(request.url);
       const path = url.pathname.slice(new URL(baseUrl).pathname.replace(/\/$/, "").length);
-      const init = { method: request.method, headers: request.headers, body: await request.text() };
-      const response = await app.request(`${path}${url.search}`, init);
+      const { method, headers } = request;
+      const body = method === "GET" ? null : await request.text();
+      const response = await app.request(`${path}${url.search}`, { method, headers, body });
       return response.headers.has(RESET_HEADER) ? HttpResponse.error() : response;
     }),
   );
   server.listen({ onUnhandledFrame: "error" });
   return { baseUrl, close: () => server.close() };
 }
+
+/** An app that answers every request alike: for what no simulator says. */
+export const answerAlways = (body: string, status = 200, headers: Record<string, string> = {}): Hono =>
+  new Hono().all("*", () => new Response(body, { status, headers }));
