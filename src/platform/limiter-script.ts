@@ -177,18 +177,15 @@ end
 -- The pace: not before it, not before a pause is over, and lagging by no more than the credit.
 local pace = math.max(next_at, blocked_until, now - settings.creditUs)
 
--- When someone with so many ahead may go, if all those ahead go as soon as they may.
+-- When someone with so many ahead may go, if all those ahead go as soon as they may. By the pace alone, nobody with a
+-- whole window's requests ahead may go now.
 local function turn_at(ahead)
   local at = pace + ahead * spacing
   for _, window in ipairs(settings.windows) do
-    local rounds = math.floor(ahead / window.limit)
-    local index = window.limit - 1 - ahead % window.limit
+    local index = math.max(window.limit - 1 - ahead, 0)
     local written = redis.call('ZREVRANGE', log, index, index, 'WITHSCORES')[2]
-    local free = 0
     -- In the future: not yet told to be written, so now at the earliest.
-    if written then free = math.min(tonumber(written), now) + window.periodUs end
-    if rounds > 0 then free = math.max(free, now) + rounds * window.periodUs end
-    at = math.max(at, free)
+    if written then at = math.max(at, math.min(tonumber(written), now) + window.periodUs) end
   end
   return at
 end
