@@ -5,6 +5,7 @@ import { createChunkFunction } from "./enrichment/define-chunk-function.ts";
 import { importRegistry } from "./enrichment/import-registry.ts";
 import { type LoadedPlan, loadPlan } from "./enrichment/load-plan.ts";
 import { fields, stages } from "./enrichment/plan.ts";
+import { startJob } from "./enrichment/start-job.ts";
 
 /** The plan of this release, with its functions loaded. */
 export const enrichmentPlan: LoadedPlan = await loadPlan(
@@ -17,6 +18,14 @@ export const enrichmentPlan: LoadedPlan = await loadPlan(
 export function createFunctions(deps: Deps, plan: LoadedPlan = enrichmentPlan): InngestFunction.Any[] {
   return [
     importRegistry(deps, plan),
+    startJob(deps, plan),
     ...plan.functions.map((definition) => createChunkFunction(deps, plan, definition)),
   ];
 }
+
+/** Where the values of each field can come from, by field: what estimates go by. */
+export const fieldSources = new Map(
+  enrichmentPlan.functions.flatMap((each) =>
+    each.kind === "field" ? [[each.id, each.sources] as const] : [],
+  ),
+);

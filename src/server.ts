@@ -1,6 +1,6 @@
 /** The app's process: listens, registers with the engine, relays the outbox, sweeps, and shuts down in order. */
 import { serve } from "@hono/node-server";
-import { createFunctions, enrichmentPlan } from "#functions/registry.ts";
+import { createFunctions, enrichmentPlan, fieldSources } from "#functions/registry.ts";
 import { type Config, configFromProcess } from "./config.ts";
 import { closeDeps, createDeps } from "./deps.ts";
 import { createApp, INNGEST_PATH } from "./http/app.ts";
@@ -31,7 +31,8 @@ let synced = false;
 
 const app = createApp(deps, {
   functions,
-  fieldIds: enrichmentPlan.fields.map(({ id }) => id),
+  plan: enrichmentPlan,
+  sources: fieldSources,
   isSynced: () => synced,
 });
 const server = serve({ fetch: app.fetch, hostname: config.HOST, port: config.PORT }, ({ port }) => {

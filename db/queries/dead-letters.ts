@@ -48,6 +48,7 @@ export interface DeadLetter {
   lastAt: string;
 }
 
+/** The condition that a filter stands for, on `dead_letters d`. */
 const matching = ({ field, code, source, jobId }: DeadLetterFilter): SQL => sql`
   (${field ?? null}::text IS NULL OR d.field = ${field ?? null})
   AND (${code ?? null}::text IS NULL OR d.last_code = ${code ?? null})
@@ -83,13 +84,17 @@ export async function countDeadLetters(
   return rows;
 }
 
+/** Ids of the prospects of these. */
+export const deadLetterProspects = (filter: DeadLetterFilter): SQL =>
+  sql`SELECT d.prospect_id FROM dead_letters d WHERE ${matching(filter)}`;
+
 /** Whom a retry of these would ask about, and which fields. */
 export async function deadLetterTargets(
   tx: Tx,
   filter: DeadLetterFilter,
-): Promise<{ prospectIds: string[]; fields: string[] }> {
-  const { rows } = await tx.execute<{ prospectIds: string[] | null; fields: string[] | null }>(sql`
-    SELECT array_agg(DISTINCT d.prospect_id) AS "prospectIds", array_agg(DISTINCT d.field) AS fields
+): Promise<{ prospects: number; fields: string[] }> {
+  const { rows } = await tx.execute<{ prospects: number; fields: string[] | null }>(sql`
+    SELECT count(DISTINCT d.prospect_id)::int AS prospects, array_agg(DISTINCT d.field) AS fields
     FROM dead_letters d WHERE ${matching(filter)}`);
-  return { prospectIds: rows[0]?.prospectIds ?? [], fields: rows[0]?.fields ?? [] };
+  return { prospects: rows[0]?.prospects ?? 0, fields: rows[0]?.fields ?? [] };
 }

@@ -1,6 +1,7 @@
 import { and, eq, gt, inArray, type SQL, sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import { type GoldenAttribute, type prospectStatuses, prospects, type tiers } from "#db/schema/prospects.ts";
+import { type DeadLetterFilter, deadLetterProspects } from "./dead-letters.ts";
 
 export interface RegistryFacts {
   id: string;
@@ -105,6 +106,8 @@ export interface ProspectFilter {
   cui?: number | undefined;
   /** At most a hundred. */
   ids?: readonly string[] | undefined;
+  /** Those with a dead letter that matches. */
+  deadLetters?: DeadLetterFilter | undefined;
 }
 
 /** The condition that a filter stands for, on `prospects`. */
@@ -116,6 +119,7 @@ export function matchingProspects(filter: ProspectFilter): SQL | undefined {
     filter.county ? sql`lower(${prospects.county}) = lower(${filter.county})` : undefined,
     filter.cui ? eq(prospects.cui, filter.cui) : undefined,
     filter.ids ? inArray(prospects.id, [...filter.ids]) : undefined,
+    filter.deadLetters ? sql`${prospects.id} IN (${deadLetterProspects(filter.deadLetters)})` : undefined,
   );
 }
 

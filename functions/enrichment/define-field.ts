@@ -38,6 +38,10 @@ export interface Source<Value> {
   provider: string;
   /** What asking about one prospect costs at most, in micro-euros; absent: nothing. */
   priceMicros?: (deps: Deps) => number;
+  /** Prospects a second by the provider's own limit; absent or null: none. */
+  perSecond?: (deps: Deps) => number | null;
+  /** Whether it can be asked at all (its credentials are there); absent: yes. */
+  inUse?: (deps: Deps) => boolean;
   /**
    * Asks for prospects of one chunk. Who is not in the answer counts as failed and is asked again.
    * @throws ProviderError when nothing could be had of anybody: the step is retried
@@ -60,7 +64,7 @@ export interface FieldDefinition<Value extends Record<string, unknown>> extends 
 export interface Field extends ChunkFunction {
   kind: "field";
   /** What the estimate of a job goes by. */
-  sources: readonly Pick<Source<unknown>, "provider" | "priceMicros">[];
+  sources: readonly Omit<Source<unknown>, "ask">[];
 }
 
 /** Those who failed in a way that may pass are asked again this often, as a smaller set. */

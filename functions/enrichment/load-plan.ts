@@ -1,12 +1,11 @@
 /** Reads the plan's lines and the files they name into what the app can run. Wrong lines are refused at start. */
 import type { RunnablePlan } from "#src/platform/chunk-work.ts";
-import type { ChunkFunction } from "./define-chunk-function.ts";
 import type { Field } from "./define-field.ts";
 import type { Stage } from "./define-stage.ts";
 import type { PlanLine } from "./plan.ts";
 
 export interface LoadedPlan extends RunnablePlan {
-  functions: readonly ChunkFunction[];
+  functions: readonly (Field | Stage)[];
 }
 
 const DAY_MS = 24 * 3_600_000;

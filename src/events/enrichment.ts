@@ -20,3 +20,9 @@ export const fieldRequested = eventType("enrichment/field.requested", {
   schema: FieldRequested,
   version: "1",
 });
+
+/** Command. A job over known prospects waits to be cut into chunks. */
+export const jobRequested = eventType("enrichment/job.requested", {
+  schema: z.object({ workspaceId: z.uuid(), jobId: z.uuid() }),
+  version: "1",
+});

@@ -4,24 +4,27 @@ import { secureHeaders } from "hono/secure-headers";
 import type { InngestFunction } from "inngest";
 import { serve } from "inngest/hono";
 import type { Deps } from "#src/deps.ts";
+import type { RunnablePlan } from "#src/platform/chunk-work.ts";
 import { type AppEnv, fail } from "./envelope.ts";
 import { errorHandler } from "./errors.ts";
 import { requestLog, requireApiKey } from "./middleware/request.ts";
+import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { importRoutes } from "./routes/imports.ts";
-import { jobRoutes } from "./routes/jobs.ts";
+import { type FieldSources, jobRoutes } from "./routes/jobs.ts";
 import { prospectRoutes } from "./routes/prospects.ts";
 
 export const INNGEST_PATH = "/api/inngest";
 
 export interface AppParts {
   functions: readonly InngestFunction.Any[];
-  /** Ids of the plan's fields. */
-  fieldIds: readonly string[];
+  plan: RunnablePlan;
+  /** Where the values of each field can come from, by field. */
+  sources: FieldSources;
   isSynced: () => boolean;
 }
 
-export function createApp(deps: Deps, { functions, fieldIds, isSynced }: AppParts) {
+export function createApp(deps: Deps, { functions, plan, sources, isSynced }: AppParts) {
   const { config, logger } = deps;
   const app = new Hono<AppEnv>();
   app.onError(errorHandler(logger));
@@ -43,7 +46,8 @@ export function createApp(deps: Deps, { functions, fieldIds, isSynced }: AppPart
 
   app.use("/api/v1/*", secureHeaders(), requireApiKey(config.API_KEY));
   app.route("/api/v1", importRoutes(deps));
-  app.route("/api/v1", jobRoutes(deps, fieldIds));
-  app.route("/api/v1", prospectRoutes(deps));
+  app.route("/api/v1", jobRoutes(deps, plan, sources));
+  app.route("/api/v1", deadLetterRoutes(deps, plan));
+  app.route("/api/v1", prospectRoutes(deps, plan));
   return app;
 }

@@ -4,7 +4,11 @@ import { inWorkspace } from "#db/client.ts";
 import { listProspects } from "#db/queries/prospects.ts";
 import { prospectStatuses, tiers } from "#db/schema/prospects.ts";
 import type { Deps } from "#src/deps.ts";
+import { NotFoundError } from "#src/domain/errors.ts";
+import type { RunnablePlan } from "#src/platform/chunk-work.ts";
+import { requestEnrichment } from "#src/platform/enrich-jobs.ts";
 import { type AppEnv, ok } from "../envelope.ts";
+import { checkFields, toMicros, WorkOptions } from "../selection.ts";
 
 const Query = z.strictObject({
   importId: z.uuid().optional(),
@@ -17,9 +21,41 @@ const Query = z.strictObject({
   cursor: z.uuid().optional(),
 });
 
-/** GET /prospects — by import, status, tier, county or tax id; a page at a time. */
-export function prospectRoutes(deps: Deps) {
-  return new Hono<AppEnv>().get("/prospects", async (c) => {
+/** On demand, somebody waits: as far ahead of bulk work as the engine lets a run be. */
+const EnrichNow = z.strictObject({ ...WorkOptions.shape, priority: WorkOptions.shape.priority.default(600) });
+
+/**
+ * GET /prospects — by import, status, tier, county or tax id; a page at a time.
+ * POST /prospects/:id/enrich — asks about one prospect ahead of bulk work what is missing or stale. 202 with a job's id.
+ */
+export function prospectRoutes(deps: Deps, plan: RunnablePlan) {
+  const app = new Hono<AppEnv>();
+  app.post("/prospects/:id/enrich", async (c) => {
+    const id = z.uuid().safeParse(c.req.param("id"));
+    const body = await c.req.text();
+    const { fields, maxCostEuros, maxCostEurosPerProspect, priority } = EnrichNow.parse(
+      body === "" ? {} : JSON.parse(body),
+    );
+    checkFields(plan, fields);
+    const workspaceId = c.get("workspaceId");
+    const jobId = await inWorkspace(deps.db, workspaceId, async (tx) => {
+      const selection = { ids: id.success ? [id.data] : [] };
+      const [prospect] = id.success
+        ? await listProspects(tx, { filter: selection, afterId: null, limit: 1 })
+        : [];
+      if (!prospect) throw new NotFoundError("prospect_not_found", "There is no such prospect.");
+      return requestEnrichment(tx, deps, plan, {
+        workspaceId,
+        selection,
+        fields: fields ?? null,
+        priority,
+        maxCostMicros: toMicros(maxCostEuros),
+        maxCostMicrosPerProspect: toMicros(maxCostEurosPerProspect),
+      });
+    });
+    return ok(c, { jobId }, { status: 202 });
+  });
+  return app.get("/prospects", async (c) => {
     const { cursor, limit, ...filter } = Query.parse(c.req.query());
     const rows = await inWorkspace(deps.db, c.get("workspaceId"), (tx) =>
       // One more than asked for tells whether there is a next page.
