@@ -1,9 +1,10 @@
 /** Every provider that can be simulated, one line each. */
 import { anafSimulator } from "./anaf/app.ts";
 import { anafBilantSimulator } from "./anaf-bilant/app.ts";
+import { hunterSimulator } from "./hunter/app.ts";
 import type { SimulatorFactory } from "./kit.ts";
 
-export const simulators: readonly SimulatorFactory[] = [anafSimulator, anafBilantSimulator];
+export const simulators: readonly SimulatorFactory[] = [anafSimulator, anafBilantSimulator, hunterSimulator];
 
 /** Variables that make our app use the simulators of a server at this URL instead of the real providers. */
 export function simulatedEnv(url: string, factories = simulators): Record<string, string> {

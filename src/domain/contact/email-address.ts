@@ -1,4 +1,5 @@
 /** E-mail addresses as we keep them, and what they say of who reads them. Pure. */
+import { z } from "zod";
 
 /** `generic`: a mailbox of the firm. `personal`: by its looks somebody's own; in doubt, personal. */
 export type EmailKind = "generic" | "personal";
@@ -25,6 +26,9 @@ export function cleanEmail(text: string): string | null {
   const address = text.trim().toLowerCase();
   return address.length <= MAX_LENGTH && ADDRESS.test(address) ? address : null;
 }
+
+/** Reads an address as {@link cleanEmail} does, and refuses what is none. */
+export const emailAddress = z.string().max(1_000).transform(cleanEmail).pipe(z.string());
 
 /** By the part before the @: "office", "office.buzau" and "office2" are the firm's. */
 export function emailKindOf(address: string): EmailKind {

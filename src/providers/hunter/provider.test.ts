@@ -1,0 +1,54 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { simulatedCompany } from "#infra/simulator/company.ts";
+import { hunterSimulator } from "#infra/simulator/hunter/app.ts";
+import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { HUNTER_CREDIT_MICROS, hunter } from "./provider.ts";
+
+let intercepted: InterceptedProvider | undefined;
+afterEach(() => intercepted?.close());
+
+const context = { signal: new AbortController().signal, onSent: () => {} };
+
+function start(behaviour: Record<string, number>) {
+  const simulator = hunterSimulator.create({ latencyMs: 0, jitterMs: 0, knownPct: 100, ...behaviour });
+  intercepted = interceptProvider(simulator.app, { baseUrl: "https://hunter.test/v2" });
+  const operations = hunter.connect(z.object(hunter.env).parse(simulator.env(intercepted.baseUrl)));
+  if (!operations) throw new Error("It has a key.");
+  return { simulator, ...operations };
+}
+
+const { domain, people } = Array.from({ length: 200 }, (_, index) =>
+  simulatedCompany(40_000_003 + index),
+).find((company) => company.people.length > 0) as ReturnType<typeof simulatedCompany> & { domain: string };
+const { firstName = "", lastName = "" } = people[0] ?? {};
+const person = { firstName, lastName, domain };
+
+describe("Hunter", () => {
+  it("is off without a key", () => {
+    expect(hunter.connect(z.object(hunter.env).parse({}))).toBeNull();
+  });
+
+  it("names people by a digest, under which it books what its ledger does", async () => {
+    const { simulator, domainSearch, findEmail } = start({ claimedPct: 0 });
+    const key = findEmail.keyOf(person);
+    expect(key).toMatch(/^[0-9a-f]{64}$/);
+    expect((await findEmail.ask([person], context)).get(key)).toMatchObject({ status: "found" });
+    expect((await domainSearch.ask([domain], context)).get(domain)).toMatchObject({ status: "found" });
+    expect(simulator.charges()).toEqual({ [key]: HUNTER_CREDIT_MICROS, [domain]: HUNTER_CREDIT_MICROS });
+  });
+
+  it("pays nothing for what is not found", async () => {
+    const { domainSearch, findEmail } = start({ knownPct: 0 });
+    expect([...(await domainSearch.ask([domain], context)).values()]).toEqual([{ status: "not_found" }]);
+    expect([...(await findEmail.ask([person], context)).values()]).toEqual([{ status: "not_found" }]);
+  });
+
+  it("pays nothing for a person who is not to be asked about, and keeps that", async () => {
+    const { simulator, findEmail } = start({ claimedPct: 100 });
+    expect([...(await findEmail.ask([person], context)).values()]).toEqual([
+      { status: "found", body: { claimed: true }, costMicros: 0 },
+    ]);
+    expect(simulator.charges()).toEqual({});
+  });
+});
