@@ -34,8 +34,8 @@ const LONGEST_LOG = 1_000;
 const LONGEST_CREDIT_US = 250_000;
 
 /**
- * `marginMs` is added to every window once: what the way to the provider may take longer for one request than for
- * another.
+ * `marginMs` is added to every window: what the way to the provider may take longer for one request than for another.
+ * A long window gets more, 0.5 % of it, because it costs no more there than a shorter margin in a short window.
  * @throws RangeError when a window is not at least one request in some time
  */
 export function limiterSettings(
@@ -48,7 +48,8 @@ export function limiterSettings(
       throw new RangeError(`a limit of ${limit} requests in ${periodMs} ms cannot be kept`);
     }
     const parts = Math.ceil(limit / LONGEST_LOG);
-    return { limit: Math.floor(limit / parts), periodUs: ((periodMs + marginMs) * 1000) / parts };
+    const safePeriodMs = periodMs + Math.max(marginMs, periodMs / 200);
+    return { limit: Math.floor(limit / parts), periodUs: (safePeriodMs * 1000) / parts };
   });
   const spacingUs = Math.max(0, ...divided.map(({ limit, periodUs }) => periodUs / limit));
   const shortestUs = Math.min(...divided.map(({ periodUs }) => periodUs));

@@ -24,7 +24,10 @@ export interface LimiterOptions {
   name: string;
   /** All of them hold at once, over any period, however it is aligned. None: no request waits, but for a pause. */
   windows: readonly RateWindow[];
-  /** Added to every period: the way to the provider may take longer for one request than for the next. */
+  /**
+   * Added to every period: the way to the provider may take longer for one request than for the next (default 20).
+   * Long periods get 0.5 % at least.
+   */
   marginMs?: number;
   /** A granted request that is not on its way by then is given up, and its place stays taken for so long. */
   leaseMs?: number;
