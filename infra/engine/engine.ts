@@ -1,30 +1,33 @@
 import type { EngineConfig } from "./config.ts";
 import { AppClient } from "./executor/app-client.ts";
 import { AppGate } from "./executor/app-gate.ts";
-import { cancelRun } from "./executor/cancel.ts";
-import { planCrons } from "./executor/cron-sync.ts";
+import { planCrons } from "./executor/crons.ts";
 import { Executor } from "./executor/executor.ts";
+import { cancelRun } from "./executor/run-end.ts";
 import { Signer } from "./executor/signer.ts";
 import { fireTimer } from "./executor/timers.ts";
 import { Signals, sendSignal } from "./executor/waits.ts";
 import { Gatekeeper } from "./ingest/gatekeeper.ts";
 import { planRuns } from "./ingest/plan-runs.ts";
-import { startRuns } from "./ingest/start-runs.ts";
 import type { Log } from "./log.ts";
-import { Metrics } from "./metrics.ts";
+import { createMetrics } from "./metrics.ts";
 import { Operations } from "./operations/operations.ts";
 import type { IncomingEvent } from "./protocol/events.ts";
 import { Registry, type SyncRequest, type SyncResult } from "./registry.ts";
 import { Backlog } from "./scheduler/backlog.ts";
 import { Scheduler } from "./scheduler/scheduler.ts";
 import { startHttpServer } from "./server/http-server.ts";
+import { commitChange } from "./state/commit-change.ts";
 import { Database } from "./state/database.ts";
 import { GateStates } from "./state/gate-states.ts";
-import { Retention } from "./state/retention.ts";
-import type { QueueItem } from "./state/rows.ts";
+import { deleteOld } from "./state/retention.ts";
+import { emptyChange, type QueueItem } from "./state/rows.ts";
 import { Runs } from "./state/runs.ts";
 import { WaitedEvents } from "./state/waited-events.ts";
 import { Writer } from "./state/writer.ts";
+
+/** How long after each other what nobody needs any more is forgotten. */
+const TIDY_EVERY_MS = 60_000;
 
 export interface Engine {
   url: string;
@@ -42,28 +45,25 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
     throw error;
   }
   const writer = new Writer(database, log);
-  const runs = new Runs(database);
-  const registry = new Registry(database);
+  const registry = new Registry(database, writer);
   await registry.load();
+  const waited = new WaitedEvents(database);
+  await waited.reload(writer);
   const client = new AppClient(config.requestTimeoutMs);
   const gate = new AppGate();
-  const waited = new WaitedEvents();
-  await waited.load(database);
-  const signals = new Signals();
-  const signer = new Signer(config.signingKeys);
-  const metrics = new Metrics();
+  const metrics = createMetrics();
   const ports = {
     config,
     log,
     database,
     registry,
-    runs,
+    runs: new Runs(database),
     writer,
     waited,
-    signals,
+    signals: new Signals(),
     client,
     gate,
-    signer,
+    signer: new Signer(config.signingKeys),
     metrics,
     states: new GateStates(database),
     offer: (items: QueueItem[]): void => scheduler.offer(items),
@@ -73,6 +73,7 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
   const gatekeeper = new Gatekeeper(ports);
   const scheduler = new Scheduler({
     backlog: new Backlog(database),
+    states: ports.states,
     log,
     maxInFlight: config.maxInFlight,
     functionById: (id) => registry.byId(id),
@@ -86,21 +87,22 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
     log.fatal({ err: error }, "another engine has taken over this database; ending");
     process.exit(1);
   };
-  const retention = new Retention(database, config.retentionMs, log);
 
   const accept = async (events: IncomingEvent[]): Promise<void> => {
-    scheduler.offer(await startRuns(ports, planRuns(ports, events, Date.now())));
-    metrics.events += events.length;
+    const change = { ...emptyChange(), events };
+    planRuns(ports, events, Date.now(), change);
+    scheduler.offer(await commitChange(ports, change));
+    metrics.events.inc(events.length);
   };
   const cancel = async (runId: string, reason: string): Promise<boolean> => {
-    const cancelled = await cancelRun(ports, runId, reason);
-    scheduler.offer(cancelled?.items ?? []);
-    return cancelled !== null;
+    const next = await cancelRun(ports, runId, reason);
+    scheduler.offer(next ?? []);
+    return next !== null;
   };
   const sync = async (request: SyncRequest): Promise<SyncResult> => {
     const result = await registry.sync(request);
     if (result.ok) {
-      scheduler.offer(await planCrons({ database, writer }, result.functions, Date.now()));
+      scheduler.offer(await planCrons(ports, result.functions, Date.now()));
       for (const fn of result.functions) gate.answered(fn.url);
       log.info(
         { app: request.appName, functions: result.functions.length, modified: result.modified },
@@ -109,10 +111,9 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
     } else log.warn({ app: request.appName, problems: result.problems }, "an app was refused");
     return result;
   };
-
   const signal = async (name: string, data: unknown): Promise<string | null> => {
     const sent = await sendSignal(ports, name, data);
-    if (sent) scheduler.offer(sent.items);
+    scheduler.offer(sent?.items ?? []);
     return sent?.runId ?? null;
   };
 
@@ -121,16 +122,23 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
     { config, database, registry, executor, accept, operations, sync, signal },
     log,
   );
-  scheduler.offer(await planCrons({ database, writer }, registry.all, Date.now()));
-  await scheduler.start();
-  retention.start();
+  scheduler.offer(await planCrons(ports, registry.all, Date.now()));
+  scheduler.rescan();
+  const stopping = new AbortController();
+  const tidy = setInterval(() => {
+    Promise.all([
+      deleteOld(database, config.retentionMs, Date.now(), stopping.signal),
+      waited.reload(writer),
+    ]).catch((error) => log.warn({ err: error }, "old rows could not be deleted; trying again later"));
+  }, TIDY_EVERY_MS);
   await operations.bulk.resume();
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
   return {
     url: `http://${host}:${server.port}`,
     stop: async () => {
       scheduler.stop();
-      retention.stop();
+      clearInterval(tidy);
+      stopping.abort();
       operations.bulk.stop();
       const closed = server.close();
       await writer.stop();

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { canonicalJson } from "./protocol/canonical-json.ts";
-import { type FunctionSpec, readFunction, type Trigger } from "./protocol/functions.ts";
+import { type FunctionSpec, readFunction } from "./protocol/functions.ts";
 import { uuidFromName } from "./protocol/ids.ts";
 import type { Database } from "./state/database.ts";
+import type { Writer } from "./state/writer.ts";
 
 /** What an app sends to be synced. */
 export interface SyncRequest {
@@ -22,18 +23,23 @@ export interface TriggerMatch {
   expression: string | null;
 }
 
+/** Names of events in memory with the functions that they start. */
+const MAX_NAMES = 10_000;
+
 /** The functions that may run: kept in the database, served from memory. */
 export class Registry {
   readonly #database: Database;
+  readonly #writer: Writer;
   readonly #byId = new Map<string, FunctionSpec>();
   readonly #bySlug = new Map<string, FunctionSpec>();
   readonly #checksums = new Map<string, string>();
   readonly #paused = new Set<string>();
-  #byEvent = new Map<string, TriggerMatch[]>();
-  #wildcards: { prefix: string; match: TriggerMatch }[] = [];
+  /** By name of event, for names that came since the last sync. */
+  readonly #matches = new Map<string, TriggerMatch[]>();
 
-  constructor(database: Database) {
+  constructor(database: Database, writer: Writer) {
     this.#database = database;
+    this.#writer = writer;
   }
 
   /** Reads what was synced before this start. */
@@ -58,7 +64,6 @@ export class Registry {
       this.#byId.set(read.spec.id, read.spec);
       if (!row.archived) this.#bySlug.set(read.spec.slug, read.spec);
     }
-    this.#index();
   }
 
   /** Takes an app's functions, all or none. Functions it no longer serves get no new runs. */
@@ -87,7 +92,7 @@ export class Registry {
       this.#byId.set(spec.id, spec);
       this.#bySlug.set(spec.slug, spec);
     }
-    this.#index();
+    this.#matches.clear();
     return { ok: true, appId, modified, functions: specs.map(({ spec }) => spec) };
   }
 
@@ -108,10 +113,9 @@ export class Registry {
 
   /** Pauses or resumes a function, durably. */
   async setPaused(fn: FunctionSpec, paused: boolean): Promise<void> {
-    await this.#database.pool.query(
-      "update function set paused_at = case when $2 then coalesce(paused_at, now()) end where id = $1",
-      [fn.id, paused],
-    );
+    const text =
+      "update function set paused_at = case when $2 then coalesce(paused_at, now()) end where id = $1";
+    await this.#writer.commit({ statements: [{ text, values: [fn.id, paused] }] });
     if (paused) this.#paused.add(fn.id);
     else this.#paused.delete(fn.id);
   }
@@ -131,26 +135,17 @@ export class Registry {
 
   /** The functions that an event of this name may start. */
   forEvent(name: string): TriggerMatch[] {
-    const exact = this.#byEvent.get(name) ?? [];
-    if (this.#wildcards.length === 0) return exact;
-    return [
-      ...exact,
-      ...this.#wildcards.filter(({ prefix }) => name.startsWith(prefix)).map(({ match }) => match),
-    ];
-  }
-
-  #index(): void {
-    this.#byEvent = new Map();
-    this.#wildcards = [];
-    for (const fn of this.#bySlug.values())
-      for (const trigger of fn.triggers) this.#indexTrigger(fn, trigger);
-  }
-
-  #indexTrigger(fn: FunctionSpec, trigger: Trigger): void {
-    if (!("event" in trigger)) return;
-    const match = { fn, expression: trigger.expression };
-    if (trigger.event.endsWith("*")) this.#wildcards.push({ prefix: trigger.event.slice(0, -1), match });
-    else this.#byEvent.set(trigger.event, [...(this.#byEvent.get(trigger.event) ?? []), match]);
+    let matches = this.#matches.get(name);
+    if (!matches) {
+      matches = this.all.flatMap((fn) =>
+        fn.triggers.flatMap((trigger) =>
+          "event" in trigger && isNamed(name, trigger.event) ? [{ fn, expression: trigger.expression }] : [],
+        ),
+      );
+      if (this.#matches.size >= MAX_NAMES) this.#matches.clear();
+      this.#matches.set(name, matches);
+    }
+    return matches;
   }
 
   async #store(
@@ -159,31 +154,29 @@ export class Registry {
     checksum: string,
     specs: { raw: unknown; spec: FunctionSpec }[],
   ): Promise<void> {
-    const client = await this.#database.pool.connect();
-    try {
-      await client.query("begin");
-      await client.query(
-        `insert into app (id, name, url, sdk, checksum) values ($1, $2, $3, $4, $5)
-         on conflict (id) do update set url = $3, sdk = $4, checksum = $5, synced_at = now()`,
-        [appId, request.appName, request.url, request.sdk, checksum],
-      );
-      await client.query(
-        "update function set archived_at = now() where app_id = $1 and not (id = any($2::uuid[]))",
-        [appId, specs.map(({ spec }) => spec.id)],
-      );
-      for (const { raw, spec } of specs) {
-        await client.query(
-          `insert into function (id, app_id, slug, config) values ($1, $2, $3, $4)
-           on conflict (id) do update set app_id = $2, config = $4, archived_at = null`,
-          [spec.id, appId, spec.slug, JSON.stringify(raw)],
-        );
-      }
-      await client.query("commit");
-    } catch (error) {
-      await client.query("rollback").catch(() => {});
-      throw error;
-    } finally {
-      client.release();
-    }
+    const ids = specs.map(({ spec }) => spec.id);
+    const statements = [
+      {
+        text: `insert into app (id, name, url, sdk, checksum) values ($1, $2, $3, $4, $5)
+               on conflict (id) do update set url = $3, sdk = $4, checksum = $5, synced_at = now()`,
+        values: [appId, request.appName, request.url, request.sdk, checksum],
+      },
+      {
+        text: "update function set archived_at = now() where app_id = $1 and not (id = any($2::uuid[]))",
+        values: [appId, ids],
+      },
+      {
+        text: `insert into function (id, app_id, slug, config)
+               select id, $1, slug, config from unnest($2::uuid[], $3::text[], $4::text[]) as f (id, slug, config)
+               on conflict (id) do update set app_id = $1, config = excluded.config, archived_at = null`,
+        values: [appId, ids, specs.map(({ spec }) => spec.slug), specs.map(({ raw }) => JSON.stringify(raw))],
+      },
+    ];
+    await this.#writer.commit({ statements });
   }
+}
+
+/** A trigger's name may end with a star: then any event is meant whose name begins so. */
+function isNamed(name: string, pattern: string): boolean {
+  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }

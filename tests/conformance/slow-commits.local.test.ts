@@ -26,7 +26,7 @@ local(
     const { ids } = await world.client.send(events);
     await world.ended(ids[0] ?? "");
     // Every start is recorded with its throttle's state: this holds the writer up, as a slow disk or a restart does.
-    await database.query("begin; lock table inngest_engine.throttle in access exclusive mode");
+    await database.query("begin; lock table inngest_engine.gate in access exclusive mode");
     await sleep(2_500);
     await database.query("commit");
     await database.end();

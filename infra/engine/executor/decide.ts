@@ -5,42 +5,26 @@ import type { FunctionSpec } from "../protocol/functions.ts";
 import { type Op, opName, RUN_OP_ID } from "../protocol/ops.ts";
 import { goOnPartition } from "../scheduler/partitions.ts";
 import {
-  type FailedAttemptRow,
+  type Change,
+  emptyChange,
   ItemKind,
   type QueueItem,
   RunStatus,
+  type STEP_ITEMS,
   type StepRow,
   WaitKind,
-  type WaitRow,
 } from "../state/rows.ts";
 import type { RunState } from "../state/run-state.ts";
 import type { Outcome } from "./outcome.ts";
-import { NO_KEY, waitKey } from "./wait-keys.ts";
-import { waitProblem, waitTimeoutId } from "./waits.ts";
+import type { Invocation, RunEnd } from "./run-events.ts";
+import { NO_KEY, waitKey, waitProblem } from "./wait-keys.ts";
 
-/** A step that calls another function; the caller turns it into a run of that function. */
-export interface Invocation {
-  stepId: string;
-  name: string;
-  functionSlug: string;
-  payload: Record<string, unknown>;
-  deadlineMs: number;
-}
-
-/** What an outcome changes. The run in memory is changed already; this is what must become durable. */
+/** What an outcome changes. The run in memory is changed already; `change` is what must become durable. */
 export interface Decision {
-  steps: StepRow[];
-  items: QueueItem[];
+  change: Change;
   invocations: Invocation[];
-  waits: WaitRow[];
-  failedAttempts: FailedAttemptRow[];
-  /** Waits for a signal that another step takes over; they stay pending until they time out. */
-  replacedWaits: { runId: string; stepId: string }[];
-  version: number | null;
   /** Set when the run ends here. */
-  end: { status: number; output: string } | null;
-  /** Whether the executed item is done with (and not replaced by one of `items`). */
-  itemDone: boolean;
+  end: RunEnd | null;
 }
 
 export interface DecisionFacts {
@@ -60,17 +44,7 @@ const MAX_STEPS = 1_000;
 
 /** Turns an outcome into changes: memoized steps, planned work, a retry, or the run's end. */
 export function decide(facts: DecisionFacts, outcome: Outcome): Decision {
-  const decision: Decision = {
-    steps: [],
-    items: [],
-    invocations: [],
-    waits: [],
-    failedAttempts: [],
-    replacedWaits: [],
-    version: null,
-    end: null,
-    itemDone: true,
-  };
+  const decision: Decision = { change: emptyChange(), invocations: [], end: null };
   if (outcome.kind === "complete") {
     decision.end = { status: RunStatus.completed, output: outcome.output };
   } else if (outcome.kind === "error") {
@@ -78,21 +52,13 @@ export function decide(facts: DecisionFacts, outcome: Outcome): Decision {
   } else {
     applyOps(facts, decision, outcome);
   }
-  return settle(facts, decision);
+  return endItem(facts, decision);
 }
 
 /** Memoizes the steps of a checkpoint; an op that is no finished step is refused (the SDK then reports it itself). */
 export function decideCheckpoint(run: RunState, ops: Op[]): StepRow[] | null {
-  if (!ops.every((op) => op.op === "StepRun" || op.op === "Step")) return null;
-  return ops.map((op) => finishStep(run, op)).filter((row) => row !== null);
-}
-
-/** The item that lets the run's function go on; null when one is waiting or being executed already. */
-export function goOn(run: RunState, nowMs: number): QueueItem | null {
-  if (run.go === "running") run.goAgain = true;
-  if (run.go !== "none") return null;
-  run.go = "queued";
-  return goItem(run, nowMs, 0);
+  if (!ops.every(isFinished)) return null;
+  return ops.map((op) => finish(run, op)).filter((row) => row !== null);
 }
 
 function applyOps(
@@ -100,10 +66,11 @@ function applyOps(
   decision: Decision,
   outcome: Extract<Outcome, { kind: "ops" }>,
 ): void {
-  const { run, nowMs } = facts;
+  const { run, item, nowMs } = facts;
+  const { change } = decision;
   if (outcome.version !== null && outcome.version !== run.version) {
     run.version = outcome.version;
-    decision.version = outcome.version;
+    change.versions.push({ runId: run.id, version: outcome.version });
   }
   let finished = false;
   let raced = false;
@@ -111,18 +78,17 @@ function applyOps(
     if (op.op === "RunComplete") {
       // An op before it that cannot be done fails the run.
       decision.end ??= { status: RunStatus.completed, output: canonicalJson(op.data ?? null) };
-    } else if (op.op === "StepRun" || op.op === "Step") {
-      push(decision.steps, finishStep(run, op));
+    } else if (isFinished(op)) {
+      addStep(change, finish(run, op));
       finished = true;
     } else if (op.op === "StepError" || op.op === "StepFailed") {
-      const last = op.op === "StepFailed" || facts.item.attempt + 1 >= facts.fn.maxAttempts;
+      const last = op.op === "StepFailed" || item.attempt + 1 >= facts.fn.maxAttempts;
       if (op.id === RUN_OP_ID)
         retryOrEnd(facts, decision, canonicalJson(op.error ?? {}), !last, outcome.retryAfterMs);
       else if (last) {
-        const row = run.finish(op.id, stepErrorMemo(op.error), op.op, opName(op));
-        push(decision.steps, row && told(row, op));
+        addStep(change, told(run.finish(op.id, stepErrorMemo(op.error), op.op, opName(op)), op));
         finished = true;
-      } else retry(facts, decision, op.id, stepErrorMemo(op.error), outcome.retryAfterMs);
+      } else retry(facts, change, op.id, stepErrorMemo(op.error), outcome.retryAfterMs);
     } else if (op.op === "DiscoveryRequest") {
       finished = true;
     } else {
@@ -132,79 +98,55 @@ function applyOps(
     if (run.steps.size > MAX_STEPS) fail(decision, `The run has more than ${MAX_STEPS} steps.`);
   }
   if (outcome.ops.length === 0) fail(decision, "The app answered with an empty list of steps.");
-  if (decision.end || !decision.itemDone) return;
-  const planned = decision.items.length + decision.invocations.length > 0;
+  if (decision.end || isAgain(change, item)) return;
+  const planned = change.items.length + decision.invocations.length > 0;
   const everyStepCallsOn = run.version === 1 || raced;
   if (!run.hasPending || (finished && everyStepCallsOn)) {
-    if (facts.item.kind !== ItemKind.step) run.go = "none";
-    push(decision.items, goOn(run, nowMs));
-  } else if (!planned && !finished && facts.item.kind === ItemKind.step) {
+    if (item.kind !== ItemKind.step) run.go = "none";
+    run.goOn(nowMs, change);
+  } else if (!planned && !finished && item.kind === ItemKind.step) {
     fail(decision, "The app did not report the step that it was asked to run.");
   }
 }
 
+/** A step that is not done here and now: run by a call of its own, or ended by time, an event or another run. */
 function planStep(facts: DecisionFacts, decision: Decision, op: Op): void {
-  const { run, fn, nowMs } = facts;
+  const { nowMs } = facts;
   const name = opName(op);
-  const partition = goOnPartition(fn.id, run.keys);
-  const item = (kind: number, prefix: string, dueAtMs: number): QueueItem => ({
-    id: `${prefix}:${op.id}`,
-    runId: run.id,
-    fnId: fn.id,
-    partition,
-    kind,
-    stepId: op.id,
-    attempt: 0,
-    dueAtMs,
-    score: dueAtMs,
-  });
   if (op.op === "StepPlanned") {
-    const row = run.plan(op.id, op.op, name);
-    if (row) {
-      decision.steps.push(told(row, op));
-      decision.items.push(item(ItemKind.step, "s", nowMs));
-    }
+    plan(facts, decision, op, ItemKind.step, nowMs);
   } else if (op.op === "Sleep") {
     const untilMs = parseInstantMs(op.name ?? "", nowMs);
-    if (untilMs === null) {
+    if (untilMs === null)
       fail(decision, `Step "${name}" sleeps for "${op.name}", which is no duration or date.`);
-      return;
-    }
-    const row = run.plan(op.id, op.op, name);
-    if (row) {
-      decision.steps.push(told(row, op));
-      decision.items.push(item(ItemKind.sleep, "z", untilMs));
-    }
+    else plan(facts, decision, op, ItemKind.sleep, untilMs);
   } else if (op.op === "InvokeFunction") {
-    const timeout = op.opts?.timeout;
-    const deadlineMs = typeof timeout === "string" ? parseInstantMs(timeout, nowMs) : nowMs + YEAR_MS;
-    const slug = op.opts?.function_id;
-    if (deadlineMs === null || typeof slug !== "string") {
-      fail(decision, `Step "${name}" invokes with bad options.`);
-      return;
-    }
-    const row = run.plan(op.id, op.op, name, deadlineMs);
-    if (!row) return;
-    decision.steps.push(told(row, op));
-    const payload = (op.opts?.payload ?? {}) as Record<string, unknown>;
-    decision.invocations.push({ stepId: op.id, name, functionSlug: slug, payload, deadlineMs });
-    if (typeof timeout === "string") decision.items.push(item(ItemKind.invokeTimeout, "i", deadlineMs));
+    planInvoke(facts, decision, op);
   } else if (op.op === "WaitForEvent" || op.op === "WaitForSignal") {
-    planWait(facts, decision, op, (dueAtMs) => ({
-      ...item(ItemKind.waitTimeout, "", dueAtMs),
-      id: waitTimeoutId(op.id),
-    }));
+    planWait(facts, decision, op);
   } else {
     fail(decision, `Step "${name}" uses "${op.op}", which the local engine does not support yet.`);
   }
 }
 
-function planWait(
-  facts: DecisionFacts,
-  decision: Decision,
-  op: Op,
-  timeoutAt: (dueAtMs: number) => QueueItem,
-): void {
+function planInvoke(facts: DecisionFacts, decision: Decision, op: Op): void {
+  const { timeout, function_id: functionSlug, payload } = op.opts ?? {};
+  const name = opName(op);
+  const timed = typeof timeout === "string";
+  const deadlineMs = timed ? parseInstantMs(timeout, facts.nowMs) : facts.nowMs + YEAR_MS;
+  if (deadlineMs === null || typeof functionSlug !== "string")
+    fail(decision, `Step "${name}" invokes with bad options.`);
+  else if (plan(facts, decision, op, timed ? ItemKind.invokeTimeout : null, deadlineMs))
+    decision.invocations.push({
+      stepId: op.id,
+      name,
+      functionSlug,
+      payload: (payload ?? {}) as Record<string, unknown>,
+      deadlineMs,
+    });
+}
+
+function planWait(facts: DecisionFacts, decision: Decision, op: Op): void {
   const { run, nowMs } = facts;
   const name = opName(op);
   const kind = op.op === "WaitForSignal" ? WaitKind.signal : WaitKind.event;
@@ -222,25 +164,52 @@ function planWait(
       fail(decision, `Step "${name}" cannot wait for the signal "${awaited}": another step waits for it.`);
       return;
     }
-    decision.replacedWaits.push(taken);
+    // The former wait stays pending until it times out.
+    decision.change.removeWaits.push(taken);
   }
-  const row = run.plan(op.id, op.op, name);
-  if (!row) return;
+  if (!plan(facts, decision, op, ItemKind.waitTimeout, untilMs)) return;
   const expression = typeof condition === "string" ? condition : null;
-  const event: unknown = JSON.parse(run.events[0] ?? "{}");
-  const key = kind === WaitKind.signal ? NO_KEY : waitKey(expression, event);
-  decision.steps.push(told(row, op));
-  decision.items.push(timeoutAt(untilMs));
-  decision.waits.push({ runId: run.id, stepId: op.id, kind, name: awaited, ...key, expression, atMs: nowMs });
+  const key = kind === WaitKind.signal ? NO_KEY : waitKey(expression, run.event);
+  decision.change.waits.push({
+    runId: run.id,
+    stepId: op.id,
+    kind,
+    name: awaited,
+    ...key,
+    expression,
+    atMs: nowMs,
+  });
 }
 
-function finishStep(run: RunState, op: Op): StepRow | null {
-  const row = run.finish(op.id, `{"data":${canonicalJson(op.data ?? null)}}`, op.op, opName(op));
-  return row && told(row, op);
+/** Notes a planned step, with the item (of this kind) that goes on with it; false when it is known already. */
+function plan(
+  { run }: DecisionFacts,
+  { change }: Decision,
+  op: Op,
+  kind: keyof typeof STEP_ITEMS | null,
+  dueAtMs: number,
+): boolean {
+  const row = told(run.plan(op.id, op.op, opName(op)), op);
+  addStep(change, row);
+  if (row && kind !== null) change.items.push(run.stepItem(kind, op.id, dueAtMs));
+  return row !== null;
+}
+
+function isFinished(op: Op): boolean {
+  return op.op === "StepRun" || op.op === "Step";
+}
+
+function finish(run: RunState, op: Op): StepRow | null {
+  return told(run.finish(op.id, `{"data":${canonicalJson(op.data ?? null)}}`, op.op, opName(op)), op);
+}
+
+function addStep(change: Change, row: StepRow | null): void {
+  if (row) change.steps.push(row);
 }
 
 /** The step with what the SDK tells of it beside its result, for people to see. */
-function told(row: StepRow, op: Op): StepRow {
+function told(row: StepRow | null, op: Op): StepRow | null {
+  if (!row) return null;
   const { type: _type, ...given } = op.opts ?? {};
   const startedNs = Number((op.timing as { a?: unknown } | undefined)?.a);
   return {
@@ -258,22 +227,20 @@ function retryOrEnd(
   retryAfterMs: number | null,
 ): void {
   if (retriable && facts.item.attempt + 1 < facts.fn.maxAttempts)
-    retry(facts, decision, "", error, retryAfterMs);
+    retry(facts, decision.change, "", error, retryAfterMs);
   else decision.end = { status: RunStatus.failed, output: error };
 }
 
 function retry(
-  facts: DecisionFacts,
-  decision: Decision,
+  { item, run, nowMs, retryDelayMs }: DecisionFacts,
+  change: Change,
   stepId: string,
   error: string,
   retryAfterMs: number | null,
 ): void {
-  const { item, run, nowMs } = facts;
-  decision.failedAttempts.push({ runId: run.id, stepId, attempt: item.attempt, error, atMs: nowMs });
-  const dueAtMs = nowMs + (retryAfterMs ?? facts.retryDelayMs(item.attempt));
-  decision.itemDone = false;
-  decision.items.push({
+  change.failedAttempts.push({ runId: run.id, stepId, attempt: item.attempt, error, atMs: nowMs });
+  const dueAtMs = nowMs + (retryAfterMs ?? retryDelayMs(item.attempt));
+  change.items.push({
     ...item,
     kind: item.kind === ItemKind.start ? ItemKind.goOn : item.kind,
     partition: goOnPartition(item.fnId, run.keys),
@@ -283,45 +250,30 @@ function retry(
   });
 }
 
-/** Brings the run's "go on" item in line with the decision. */
-function settle(facts: DecisionFacts, decision: Decision): Decision {
-  const { run, item, nowMs } = facts;
-  if (decision.end) {
-    run.ended = true;
-    run.go = "none";
-    return { ...decision, items: [], invocations: [], waits: [], itemDone: false };
-  }
-  if (item.kind === ItemKind.step) return decision;
-  const replaced = decision.items.some((next) => next.id === item.id);
-  if (replaced) run.go = "queued";
-  else if (run.goAgain) {
-    run.go = "queued";
-    decision.items.push(goItem(run, nowMs, 0));
-  } else run.go = "none";
-  run.goAgain = false;
-  decision.itemDone = run.go === "none";
-  return decision;
+/** Whether the item is to be executed again. */
+function isAgain(change: Change, item: QueueItem): boolean {
+  return change.items.some((next) => next.id === item.id);
 }
 
-function goItem(run: RunState, nowMs: number, attempt: number): QueueItem {
-  return {
-    id: "go",
-    runId: run.id,
-    fnId: run.fnId,
-    partition: goOnPartition(run.fnId, run.keys),
-    kind: ItemKind.goOn,
-    stepId: null,
-    attempt,
-    dueAtMs: nowMs,
-    score: nowMs,
-  };
+/** Ends the executed item, unless it is to be executed again, and brings the run's "go on" item in line. */
+function endItem({ run, item, nowMs }: DecisionFacts, decision: Decision): Decision {
+  const { change, end } = decision;
+  if (end) {
+    run.ended = true;
+    run.go = "none";
+    // All items and waits of a run go with it.
+    return { end, invocations: [], change: { ...change, items: [], waits: [], removeWaits: [] } };
+  }
+  if (item.kind !== ItemKind.step) {
+    run.go = isAgain(change, item) ? "queued" : "none";
+    if (run.goAgain) run.goOn(nowMs, change);
+    run.goAgain = false;
+  }
+  change.removeItems.push({ runId: run.id, id: item.id });
+  return decision;
 }
 
 function fail(decision: Decision, message: string): void {
   const error = { message, name: "EngineError", stack: `EngineError: ${message}` };
   decision.end = { status: RunStatus.failed, output: canonicalJson(error) };
-}
-
-function push<T>(list: T[], value: T | null): void {
-  if (value !== null) list.push(value);
 }

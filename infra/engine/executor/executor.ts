@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
 import type { EngineConfig } from "../config.ts";
-import type { Log } from "../log.ts";
 import { buildCall, queueItemId } from "../protocol/call.ts";
 import type { FunctionSpec } from "../protocol/functions.ts";
 import type { Op } from "../protocol/ops.ts";
 import { retryDelayMs } from "../scheduler/backoff.ts";
 import { goOnPartition } from "../scheduler/partitions.ts";
-import { ItemKind, type QueueItem, type StepRow } from "../state/rows.ts";
+import { type GateRow, ItemKind, type QueueItem } from "../state/rows.ts";
 import type { RunState } from "../state/run-state.ts";
-import type { AppClient } from "./app-client.ts";
+import type { Answer, AppClient } from "./app-client.ts";
 import type { AppGate } from "./app-gate.ts";
 import { decide, decideCheckpoint } from "./decide.ts";
 import { type Outcome, plainError, readAnswer } from "./outcome.ts";
@@ -24,23 +23,32 @@ export interface ExecutorPorts extends WaitPorts {
   client: AppClient;
   gate: AppGate;
   signer: Signer;
-  log: Log;
   /** Puts committed items into the queue while their run goes on. */
   offer: (items: QueueItem[]) => void;
 }
 
-interface InFlight {
+/** What is being executed. The runs are held in memory meanwhile. */
+interface Job {
+  item: QueueItem;
+  fn: FunctionSpec;
   run: RunState;
-  requestId: string;
-  queueItemId: string;
+  /** The run that invoked it. */
+  parent: RunState | null;
+  /** Calls made for this item, and of these in a row those whose connection died. */
+  tries: { sent: number; breaks: number };
 }
 
 /** Executes queue items: calls the app, reads its answer, makes durable what came of it. */
 export class Executor {
   readonly #ports: ExecutorPorts;
-  readonly #inFlight = new Map<string, InFlight>();
-  readonly #breaks = new Map<string, number>();
-  readonly #sent = new Map<string, number>();
+  /** By the id of the request. */
+  readonly #inFlight = new Map<string, { run: RunState; queueItemId: string }>();
+  /** By the item, as long as it is not done. */
+  readonly #tries = new Map<string, Job["tries"]>();
+
+  constructor(ports: ExecutorPorts) {
+    this.#ports = ports;
+  }
 
   /** How many calls are under way, by function id. */
   running(): Map<string, number> {
@@ -49,43 +57,30 @@ export class Executor {
     return running;
   }
 
-  constructor(ports: ExecutorPorts) {
-    this.#ports = ports;
-  }
-
   /** Executes one item and returns the items to do next; the item itself when its app was not reached. */
-  async execute(item: QueueItem, throttled: { key: string; tatMs: number } | null): Promise<QueueItem[]> {
+  async execute(item: QueueItem, throttled: GateRow | null): Promise<QueueItem[]> {
     const { runs, writer, registry } = this.#ports;
     const run = await runs.acquire(item.runId);
+    const parent = run?.parent ? await runs.acquire(run.parent.runId) : null;
     const fn = registry.byId(item.fnId);
-    if (!run || run.ended || !fn || (item.kind === ItemKind.step && run.isDone(item.stepId ?? ""))) {
-      this.#sent.delete(`${item.runId} ${item.id}`);
-      await writer.commit({ removeItems: [{ runId: item.runId, id: item.id }] });
-      if (run) runs.release(run);
-      return [];
-    }
-    const parent = run.parent ? await runs.acquire(run.parent.runId) : null;
+    const key = `${item.runId} ${item.id}`;
     try {
-      if (run.ended) return [];
+      if (!run || run.ended || !fn || (item.kind === ItemKind.step && run.isDone(item.stepId ?? ""))) {
+        this.#tries.delete(key);
+        await writer.commit({ removeItems: [{ runId: item.runId, id: item.id }] });
+        return [];
+      }
+      const tries = this.#tries.get(key) ?? { sent: item.attempt, breaks: 0 };
+      const job: Job = { item, fn, run, parent, tries };
       if (item.kind !== ItemKind.step) run.go = "running";
-      if (item.kind === ItemKind.start && !this.#sent.has(`${item.runId} ${item.id}`)) {
-        this.#ports.metrics.run(fn.slug, "started");
-        this.#ports.metrics.startLatency.observe(Date.now() - item.dueAtMs);
-      }
-      let current = item;
-      run.started = true;
-      const { startMs, finishMs } = fn.timeouts;
-      if (throttled || (item.kind === ItemKind.start && (startMs !== null || finishMs !== null))) {
-        // From here on the run has started: after a crash it goes on without taking from the throttle again.
-        current = { ...item, kind: ItemKind.goOn, partition: goOnPartition(fn.id, run.keys) };
-        const timers = finishMs === null ? [] : [finishTimer(item, Date.now() + finishMs)];
-        await writer.commit({ items: [current, ...timers], throttles: throttled ? [throttled] : [] });
-        this.#ports.offer(timers);
-      }
-      return await this.#send(current, fn, run, parent);
+      if (item.kind === ItemKind.start) await this.#start(job, throttled);
+      this.#tries.set(key, tries);
+      const next = run.ended ? [] : await this.#call(job, item);
+      if (run.ended) this.#tries.delete(key);
+      return next;
     } finally {
       if (parent) runs.release(parent);
-      runs.release(run);
+      if (run) runs.release(run);
     }
   }
 
@@ -99,7 +94,7 @@ export class Executor {
     const flight = this.#inFlight.get(requestId);
     if (!flight || flight.run.id !== runId || flight.queueItemId !== queueItem || flight.run.ended)
       return "stale";
-    const steps: StepRow[] | null = decideCheckpoint(flight.run, ops);
+    const steps = decideCheckpoint(flight.run, ops);
     if (!steps) return "bad";
     flight.run.pins += 1;
     try {
@@ -110,17 +105,30 @@ export class Executor {
     }
   }
 
-  async #send(
-    item: QueueItem,
-    fn: FunctionSpec,
-    run: RunState,
-    parent: RunState | null,
-  ): Promise<QueueItem[]> {
-    if (run.ended) return [];
-    const { config, client, gate, metrics, signer } = this.#ports;
-    const key = `${item.runId} ${item.id}`;
-    const sent = (this.#sent.get(key) ?? item.attempt) + 1;
-    this.#sent.set(key, sent);
+  /**
+   * Records the start of a run before its call, where a throttle or a timeout depends on it: after a crash the
+   * run goes on without taking from the throttle again.
+   */
+  async #start(job: Job, throttled: GateRow | null): Promise<void> {
+    const { item, fn, run } = job;
+    if (job.tries.sent === 0) {
+      this.#ports.metrics.runs.inc({ function: fn.slug, event: "started" });
+      this.#ports.metrics.startLatency.observe(Math.max(0, Date.now() - item.dueAtMs) / 1_000);
+    }
+    run.started = true;
+    const { startMs, finishMs } = fn.timeouts;
+    if (!throttled && startMs === null && finishMs === null) return;
+    job.item = { ...item, kind: ItemKind.goOn, partition: goOnPartition(fn.id, run.keys) };
+    const timers =
+      finishMs === null ? [] : [run.item("finish", ItemKind.finishTimeout, Date.now() + finishMs)];
+    await this.#ports.writer.commit({ items: [job.item, ...timers], gates: throttled ? [throttled] : [] });
+    this.#ports.offer(timers);
+  }
+
+  async #call(job: Job, taken: QueueItem): Promise<QueueItem[]> {
+    const { item, fn, run, tries } = job;
+    const { client, gate, metrics, signer, log } = this.#ports;
+    tries.sent += 1;
     const jobId = jobIdOf(item, run);
     const call = buildCall({
       fn,
@@ -128,92 +136,72 @@ export class Executor {
       jobId,
       stepId: item.kind === ItemKind.step ? item.stepId : null,
       attempt: item.attempt,
-      generation: sent,
-      signingKey: null, // the signer knows which one this app wants
+      generation: tries.sent,
       nowMs: Date.now(),
     });
-    this.#inFlight.set(call.requestId, { run, requestId: call.requestId, queueItemId: queueItemId(jobId) });
+    this.#inFlight.set(call.requestId, { run, queueItemId: queueItemId(jobId) });
     const calledAt = Date.now();
-    metrics.calls += 1;
     const answer = await signer.send(client, call.url, call.body, call.headers);
-    metrics.callLatency.observe(Date.now() - calledAt);
+    metrics.callLatency.observe((Date.now() - calledAt) / 1_000);
     this.#inFlight.delete(call.requestId);
 
-    let outcome: Outcome;
-    if (answer.kind === "response") {
-      gate.answered(fn.url);
-      this.#breaks.delete(key);
-      outcome = readAnswer(answer, config.signingKeys, Date.now());
-    } else {
-      const breaks = (this.#breaks.get(key) ?? 0) + (answer.kind === "broken" ? 1 : 0);
-      this.#breaks.set(key, breaks);
-      if (answer.kind !== "timeout") gate.failed(fn.url, Date.now());
-      if (answer.kind === "unreachable" || (answer.kind === "broken" && breaks < MAX_BREAKS)) {
-        this.#ports.log.info(
-          { fn: fn.slug, runId: run.id, why: answer.message },
-          "the app was not reached; trying again soon",
-        );
-        if (item.kind !== ItemKind.step) run.go = "queued";
-        return [{ ...item, kind: item.kind }];
-      }
-      this.#breaks.delete(key);
-      outcome = plainError(`The call to the app failed: ${answer.message}.`, true, null);
-    }
-    const waits = outcome.kind === "ops" ? outcome.ops.filter((op) => op.op === "WaitForSignal") : [];
-    if (waits.length === 0) return await this.#settle(item, fn, run, parent, outcome, key);
-    return await this.#ports.signals.alone(async () => {
-      const waiters = await signalWaiters(
-        this.#ports.database,
-        waits.map((op) => String(op.opts?.signal)),
+    if (answer.kind === "response") gate.answered(fn.url);
+    else if (answer.kind !== "timeout") gate.failed(fn.url, Date.now());
+    tries.breaks = answer.kind === "broken" ? tries.breaks + 1 : 0;
+    if (answer.kind === "unreachable" || (answer.kind === "broken" && tries.breaks < MAX_BREAKS)) {
+      log.info(
+        { fn: fn.slug, runId: run.id, why: answer.message },
+        "the app was not reached; trying again soon",
       );
-      return await this.#settle(item, fn, run, parent, outcome, key, waiters);
-    });
+      return await this.#again(job, taken);
+    }
+    tries.breaks = 0;
+    return await this.#settle(job, this.#outcomeOf(answer));
   }
 
-  async #settle(
-    item: QueueItem,
-    fn: FunctionSpec,
-    run: RunState,
-    parent: RunState | null,
+  /** Returns an item whose call was not answered. A start of which nothing has come takes its turn under the throttle again. */
+  async #again({ item, run }: Job, taken: QueueItem): Promise<QueueItem[]> {
+    if (run.ended) return [];
+    if (item.kind !== ItemKind.step) run.go = "queued";
+    if (taken.kind !== ItemKind.start || run.steps.size > 0) return [{ ...item }];
+    run.started = false;
+    if (item !== taken) await this.#ports.writer.commit({ items: [taken] });
+    return [{ ...taken }];
+  }
+
+  #outcomeOf(answer: Exclude<Answer, { kind: "unreachable" }>): Outcome {
+    return answer.kind === "response"
+      ? readAnswer(answer, this.#ports.config.signingKeys, Date.now())
+      : plainError(`The call to the app failed: ${answer.message}.`);
+  }
+
+  async #settle(job: Job, outcome: Outcome): Promise<QueueItem[]> {
+    const waits = outcome.kind === "ops" ? outcome.ops.filter((op) => op.op === "WaitForSignal") : [];
+    if (waits.length === 0) return await this.#decide(job, outcome);
+    const signals = waits.map((op) => String(op.opts?.signal));
+    return await this.#ports.signals.alone(async () =>
+      this.#decide(job, outcome, await signalWaiters(this.#ports.database, signals)),
+    );
+  }
+
+  async #decide(
+    job: Job,
     outcome: Outcome,
-    key: string,
-    waiters?: ReadonlyMap<string, { runId: string; stepId: string }>,
+    signalWaiters: ReadonlyMap<string, { runId: string; stepId: string }> = new Map(),
   ): Promise<QueueItem[]> {
-    if (run.ended) {
-      this.#sent.delete(key);
-      return [];
-    }
+    const { item, fn, run } = job;
+    if (run.ended) return [];
     const nowMs = Date.now();
     const { config, log } = this.#ports;
-    const decision = decide(
-      {
-        run,
-        fn,
-        item,
-        nowMs,
-        retryDelayMs: (attempt) => retryDelayMs(attempt, Math.random(), config.retryScale),
-        ...(waiters ? { signalWaiters: waiters } : {}),
-      },
-      outcome,
-    );
-    const retried = decision.items.some((next) => next.id === item.id && next.attempt > 0);
-    if (!retried) this.#sent.delete(key);
-    log.debug(
-      {
-        fn: fn.slug,
-        runId: run.id,
-        outcome: outcome.kind,
-        attempt: item.attempt,
-        ended: decision.end?.status,
-      },
-      "executed",
-    );
-    return await settleDecision(this.#ports, { fn, run, parent, item, nowMs }, decision);
+    const retryDelay = (attempt: number): number => retryDelayMs(attempt, Math.random(), config.retryScale);
+    const decision = decide({ run, fn, item, nowMs, retryDelayMs: retryDelay, signalWaiters }, outcome);
+    const { kind } = outcome;
+    const ended = decision.end?.status;
+    log.debug({ fn: fn.slug, runId: run.id, outcome: kind, attempt: item.attempt, ended }, "executed");
+    const retried = decision.change.items.some((next) => next.id === item.id && next.attempt > 0);
+    if (!retried) this.#tries.delete(`${item.runId} ${item.id}`);
+    return await settleDecision(this.#ports, job, decision, nowMs);
   }
-}
-
-function finishTimer(item: QueueItem, dueAtMs: number): QueueItem {
-  return { ...item, id: "finish", partition: "", kind: ItemKind.finishTimeout, dueAtMs, score: dueAtMs };
 }
 
 /** The same for the same item and state of the run, so that a repeated attempt keeps its job id. */

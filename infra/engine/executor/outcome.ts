@@ -17,65 +17,51 @@ type Response = Extract<Answer, { kind: "response" }>;
  * `x-inngest-no-retry` can make final. With signing keys an answer whose signature is wrong is an error too.
  */
 export function readAnswer(answer: Response, signingKeys: string[], nowMs: number): Outcome {
-  const header = (name: string): string | undefined => [answer.headers[name]].flat()[0];
-  let { status, body } = answer;
-  let headers: Record<string, string | undefined> = {
-    noRetry: header("x-inngest-no-retry"),
-    retryAfter: header("retry-after"),
-    version: header("x-inngest-req-version"),
-  };
-  const signed = signingKeys.length > 0 && (status === 200 || status === 206);
-  if (signed && !verifyBody(body, header("x-inngest-signature"), signingKeys, nowMs)) {
-    return plainError("The app's answer is not signed with the signing key.", true, null);
-  }
-  let parsed = parseJson(body);
+  const signature = headerOf(answer.headers, "x-inngest-signature");
+  const signed = signingKeys.length > 0 && (answer.status === 200 || answer.status === 206);
+  if (signed && !verifyBody(answer.body, signature, signingKeys, nowMs))
+    return plainError("The app's answer is not signed with the signing key.");
+  const versionHeader = headerOf(answer.headers, "x-inngest-req-version");
+  let { status, body, headers } = answer;
   if (status === 201) {
     // A streamed answer: the real one is inside, once the stream has ended.
-    const inner = parsed as { status?: number; headers?: Record<string, string>; body?: string } | undefined;
-    if (typeof inner?.status !== "number")
-      return plainError("The app's stream ended without an answer.", true, null);
-    status = inner.status;
-    body = inner.body ?? "";
-    const innerHeaders = inner.headers ?? {};
-    headers = {
-      noRetry: innerHeaders["x-inngest-no-retry"] ?? innerHeaders["X-Inngest-No-Retry"],
-      retryAfter: innerHeaders["retry-after"] ?? innerHeaders["Retry-After"],
-      version: headers.version,
-    };
-    parsed = parseJson(body);
+    const inner = parseJson(body) as Partial<Response> | undefined;
+    if (typeof inner?.status !== "number") return plainError("The app's stream ended without an answer.");
+    ({ status, body = "", headers = {} } = inner);
   }
-  const retryAfterMs = parseRetryAfterMs(headers.retryAfter, nowMs);
+  const parsed = parseJson(body);
+  const retryAfterMs = parseRetryAfterMs(headerOf(headers, "retry-after"), nowMs);
   if (status === 200) {
     if (parsed === undefined)
-      return plainError("The app answered with a body that is no JSON.", true, retryAfterMs);
+      return plainError("The app answered with a body that is no JSON.", retryAfterMs);
     return { kind: "complete", output: canonicalJson(parsed) };
   }
   if (status === 206) {
     const ops = parsed === undefined ? null : parseOps(parsed);
-    if (!ops) return plainError("The app answered with steps that cannot be read.", true, retryAfterMs);
-    const version = Number(headers.version);
-    return {
-      kind: "ops",
-      ops,
-      version: Number.isInteger(version) && headers.version ? version : null,
-      retryAfterMs,
-    };
+    if (!ops) return plainError("The app answered with steps that cannot be read.", retryAfterMs);
+    const version = versionHeader ? Number(versionHeader) : Number.NaN;
+    return { kind: "ops", ops, version: Number.isInteger(version) ? version : null, retryAfterMs };
   }
-  const retriable = headers.noRetry !== "true";
-  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) {
+  const retriable = headerOf(headers, "x-inngest-no-retry") !== "true";
+  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed))
     return { kind: "error", error: canonicalJson(parsed), retriable, retryAfterMs };
-  }
-  return plainError(`The app answered with HTTP status ${status}.`, retriable, retryAfterMs);
+  return plainError(`The app answered with HTTP status ${status}.`, retryAfterMs, retriable);
 }
 
 /** An error that the engine itself reports, in the shape of the SDK's. */
-export function plainError(message: string, retriable: boolean, retryAfterMs: number | null): Outcome {
-  return {
-    kind: "error",
-    error: canonicalJson({ message, name: "Error", stack: `Error: ${message}` }),
-    retriable,
-    retryAfterMs,
-  };
+export function plainError(
+  message: string,
+  retryAfterMs: number | null = null,
+  retriable = true,
+): Extract<Outcome, { kind: "error" }> {
+  const error = canonicalJson({ message, name: "Error", stack: `Error: ${message}` });
+  return { kind: "error", error, retriable, retryAfterMs };
+}
+
+/** A header by its name in lower case; the headers inside a stream may be written in any. */
+function headerOf(headers: Response["headers"], name: string): string | undefined {
+  const found = headers[name] ?? Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
+  return Array.isArray(found) ? found[0] : found;
 }
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type AstNode, evaluate, syntaxOf } from "../expressions.ts";
+import { type AstNode, evaluate, expressionProblem, syntaxOf } from "../expressions.ts";
 
 /** Where an awaited event must have which value; found by index instead of by evaluating every wait. */
 export interface WaitKey {
@@ -9,6 +9,12 @@ export interface WaitKey {
 
 /** For waits that any event of the name may match. */
 export const NO_KEY: WaitKey = { path: "", matchKey: "" };
+
+/** Why a wait's expression cannot be used, or null. */
+export function waitProblem(expression: unknown): string | null {
+  if (expression === undefined || expression === null) return null;
+  return typeof expression === "string" ? expressionProblem(expression) : "is no text";
+}
 
 /**
  * The key of an expression that can be true only when one place in the incoming event (`async`) equals a value

@@ -1,11 +1,10 @@
-import { expressionProblem, matches } from "../expressions.ts";
+import { matches } from "../expressions.ts";
 import { CANCEL_ON } from "../ingest/plan-runs.ts";
 import { canonicalJson } from "../protocol/canonical-json.ts";
 import type { Database } from "../state/database.ts";
-import { type Change, type QueueItem, WaitKind } from "../state/rows.ts";
+import { type Change, emptyChange, ItemKind, type QueueItem, stepItemId, WaitKind } from "../state/rows.ts";
 import type { RunState } from "../state/run-state.ts";
-import { type CancelPorts, cancelRun } from "./cancel.ts";
-import { finishStep } from "./settle.ts";
+import { type CancelPorts, cancelRun } from "./run-end.ts";
 import { eventKey } from "./wait-keys.ts";
 
 /** Waits that one commit ends at most. */
@@ -16,28 +15,21 @@ export interface WaitPorts extends CancelPorts {
   signals: Signals;
 }
 
-type WaitChange = Change & {
-  steps: NonNullable<Change["steps"]>;
-  items: QueueItem[];
-  removeItems: { runId: string; id: string }[];
-  removeWaits: { runId: string; stepId: string }[];
-};
-
-interface WaitFound {
-  run_id: string;
-  step_id: string;
+interface Wait {
+  runId: string;
+  stepId: string;
   expression: string | null;
 }
 
-/** The item that ends a wait without an answer. */
-export function waitTimeoutId(stepId: string): string {
-  return `w:${stepId}`;
-}
-
-/** Why a wait's expression cannot be used, or null. */
-export function waitProblem(expression: unknown): string | null {
-  if (expression === undefined || expression === null) return null;
-  return typeof expression === "string" ? expressionProblem(expression) : "is no text";
+/** An event that is handed to those who wait for it, and how far that has come: a path and the last wait at it. */
+interface Match {
+  internalId: string;
+  name: string;
+  body: string;
+  event: unknown;
+  path: string;
+  afterRun: string;
+  afterStep: string;
 }
 
 /**
@@ -46,49 +38,35 @@ export function waitProblem(expression: unknown): string | null {
  */
 export async function fireMatch(ports: WaitPorts, item: QueueItem): Promise<QueueItem[]> {
   const [internalId = "", path = "", afterRun = "", afterStep = ""] = (item.stepId ?? "").split("\t");
-  const { pool } = ports.database;
-  const done = { removeItems: [{ runId: "", id: item.id }] };
-  const stored = await pool.query<{ body: string; name: string }>(
+  const found = await ports.database.pool.query<{ body: string; name: string }>(
     "select body, name from event where internal_id = $1",
     [internalId],
   );
-  const row = stored.rows[0];
-  const event: unknown = row ? JSON.parse(row.body) : null;
-  const key = row ? eventKey(path, event) : null;
-  const page =
-    key === null
-      ? []
-      : await waitsAt(ports.database, row?.name ?? "", path, key, item.dueAtMs, afterRun, afterStep);
-  const steps = page.filter((wait) => !wait.step_id.startsWith(CANCEL_ON));
-  const change = await endWaits(ports, steps, (run, wait) =>
-    matches(wait.expression, { event: firstEvent(run), async: event }) ? (row?.body ?? null) : null,
-  );
-  const cancels = page.filter((wait) => wait.step_id.startsWith(CANCEL_ON));
-  await Promise.all(
-    cancels.map(async (wait) => {
-      const run = await ports.runs.acquire(wait.run_id);
-      if (!run) return;
-      // An event does not cancel what it starts.
-      const fits = !run.ended && !run.events.includes(row?.body ?? "");
-      const hit = fits && matches(wait.expression, { event: firstEvent(run), async: event });
-      ports.runs.release(run);
-      const cancelled = hit ? await cancelRun(ports, run.id, `cancelOn "${row?.name}"`) : null;
-      change.items.push(...(cancelled?.items ?? []));
-    }),
-  );
-  const last = page.at(-1);
-  let next: string | null = null;
-  if (last && page.length === PAGE) next = [internalId, path, last.run_id, last.step_id].join("\t");
-  else if (row) {
-    const paths = await pool.query<{ path: string }>(
-      `select path from wait where name = $1 and kind = 0 and path > $2 order by path limit 1`,
-      [row.name, path],
-    );
-    if (paths.rows[0]) next = [internalId, paths.rows[0].path, "", ""].join("\t");
+  const stored = found.rows[0];
+  const done = { removeItems: [{ runId: "", id: item.id }] };
+  if (!stored) {
+    await ports.writer.commit(done);
+    return [];
   }
-  if (next === null) change.removeItems.push(...done.removeItems);
-  await commitWaits(ports, change);
-  return next === null ? change.items : [...change.items, { ...item, stepId: next }];
+  const match: Match = {
+    ...stored,
+    internalId,
+    event: JSON.parse(stored.body),
+    path,
+    afterRun,
+    afterStep,
+  };
+  const page = await waitsAt(ports.database, match, item.dueAtMs);
+  const next = await nextPage(ports.database, match, page);
+  const isCancel = (wait: Wait): boolean => wait.stepId.startsWith(CANCEL_ON);
+  const ended = await Promise.all(page.filter(isCancel).map((wait) => cancelByEvent(ports, match, wait)));
+  const { items } = await endWaits(
+    ports,
+    page.filter((wait) => !isCancel(wait)),
+    (run, wait) => (accepts(wait, run, match) ? match.body : null),
+    next === null ? done : {},
+  );
+  return [...items, ...ended.flat(), ...(next === null ? [] : [{ ...item, stepId: next }])];
 }
 
 /** Hands a signal to the step that waits for it; the run's id, or null when none does. Also the items to do next. */
@@ -98,15 +76,13 @@ export async function sendSignal(
   data: unknown,
 ): Promise<{ runId: string; items: QueueItem[] } | null> {
   return await ports.signals.alone(async () => {
-    const found = await ports.database.pool.query<WaitFound>(
-      "select run_id, step_id, expression from wait where name = $1 and kind = $2 limit 1",
+    const found = await ports.database.pool.query<Wait>(
+      `select run_id as "runId", step_id as "stepId", expression from wait where name = $1 and kind = $2 limit 1`,
       [signal, WaitKind.signal],
     );
     const memo = canonicalJson({ data: { data: data ?? null, signal } });
-    const change = await endWaits(ports, found.rows, () => memo);
-    await commitWaits(ports, change);
-    const runId = change.steps[0]?.runId;
-    return runId === undefined ? null : { runId, items: change.items };
+    const { steps, items } = await endWaits(ports, found.rows, () => memo);
+    return steps[0] ? { runId: steps[0].runId, items } : null;
   });
 }
 
@@ -115,7 +91,7 @@ export async function signalWaiters(
   database: Database,
   signals: string[],
 ): Promise<Map<string, { runId: string; stepId: string }>> {
-  const found = await database.pool.query<WaitFound & { name: string }>(
+  const found = await database.pool.query<{ name: string; run_id: string; step_id: string }>(
     "select name, run_id, step_id from wait where name = any($1::text[]) and kind = $2",
     [signals, WaitKind.signal],
   );
@@ -133,18 +109,14 @@ export class Signals {
   }
 }
 
-async function waitsAt(
-  database: Database,
-  name: string,
-  path: string,
-  key: string,
-  untilMs: number,
-  afterRun: string,
-  afterStep: string,
-): Promise<WaitFound[]> {
-  const found = await database.pool.query<WaitFound>({
+/** The next waits, of those that began before the event came, that its value at the path may end. */
+async function waitsAt(database: Database, match: Match, untilMs: number): Promise<Wait[]> {
+  const { name, path, event, afterRun, afterStep } = match;
+  const key = eventKey(path, event);
+  if (key === null) return [];
+  const found = await database.pool.query<Wait>({
     name: "matching-waits",
-    text: `select run_id, step_id, expression from wait
+    text: `select run_id as "runId", step_id as "stepId", expression from wait
            where name = $1 and kind = 0 and path = $2 and match_key = $3 and (run_id, step_id) > ($4, $5)
              and at_ms <= $6 order by run_id, step_id limit ${PAGE}`,
     values: [name, path, key, afterRun, afterStep, untilMs],
@@ -152,45 +124,53 @@ async function waitsAt(
   return found.rows;
 }
 
-/** Memoizes what `answer` yields for each wait; null leaves the wait alone. */
+/** Where to go on after a page: behind it, or at the next path; null when there is none. */
+async function nextPage(database: Database, match: Match, page: Wait[]): Promise<string | null> {
+  const { internalId, name, path } = match;
+  const last = page.at(-1);
+  if (last && page.length === PAGE) return [internalId, path, last.runId, last.stepId].join("\t");
+  const paths = await database.pool.query<{ path: string }>(
+    "select path from wait where name = $1 and kind = 0 and path > $2 order by path limit 1",
+    [name, path],
+  );
+  return paths.rows[0] ? [internalId, paths.rows[0].path, "", ""].join("\t") : null;
+}
+
+function accepts(wait: Wait, run: RunState, match: Match): boolean {
+  return matches(wait.expression, { event: run.event, async: match.event });
+}
+
+async function cancelByEvent(ports: WaitPorts, match: Match, wait: Wait): Promise<QueueItem[]> {
+  const run = await ports.runs.acquire(wait.runId);
+  if (!run) return [];
+  // An event does not cancel what it starts.
+  const hit = !run.ended && !run.events.includes(match.body) && accepts(wait, run, match);
+  ports.runs.release(run);
+  return (hit && (await cancelRun(ports, run.id, `cancelOn "${match.name}"`))) || [];
+}
+
+/** Memoizes what `answer` yields for each wait, durably; null leaves the wait alone. */
 async function endWaits(
   ports: WaitPorts,
-  waits: WaitFound[],
-  answer: (run: RunState, wait: WaitFound) => string | null,
-): Promise<WaitChange & { held: RunState[] }> {
-  const change = {
-    steps: [] as WaitChange["steps"],
-    items: [] as QueueItem[],
-    removeItems: [] as WaitChange["removeItems"],
-    removeWaits: [] as WaitChange["removeWaits"],
-    held: [] as RunState[],
-  };
-  const runs = await Promise.all(waits.map((wait) => ports.runs.acquire(wait.run_id)));
+  waits: Wait[],
+  answer: (run: RunState, wait: Wait) => string | null,
+  also: Partial<Change> = {},
+): Promise<Change> {
+  const change: Change = { ...emptyChange(), ...also };
+  const runs = await Promise.all(waits.map((wait) => ports.runs.acquire(wait.runId)));
   const nowMs = Date.now();
-  for (const [index, wait] of waits.entries()) {
-    const run = runs[index];
-    if (!run) continue;
-    change.held.push(run);
-    const memo = run.ended || run.isDone(wait.step_id) ? null : answer(run, wait);
-    if (memo === null) continue;
-    finishStep(run, wait.step_id, memo, nowMs, change);
-    change.removeWaits.push({ runId: run.id, stepId: wait.step_id });
-    change.removeItems.push({ runId: run.id, id: waitTimeoutId(wait.step_id) });
-  }
-  return change;
-}
-
-async function commitWaits(
-  ports: WaitPorts,
-  { held, ...change }: WaitChange & { held: RunState[] },
-): Promise<void> {
   try {
+    for (const [index, wait] of waits.entries()) {
+      const run = runs[index];
+      const memo = !run || run.ended || run.isDone(wait.stepId) ? null : answer(run, wait);
+      if (!run || memo === null) continue;
+      run.finishPlanned(wait.stepId, memo, nowMs, change);
+      change.removeWaits.push({ runId: run.id, stepId: wait.stepId });
+      change.removeItems.push({ runId: run.id, id: stepItemId(ItemKind.waitTimeout, wait.stepId) });
+    }
     await ports.writer.commit(change);
+    return change;
   } finally {
-    for (const run of held) ports.runs.release(run);
+    for (const run of runs) if (run) ports.runs.release(run);
   }
-}
-
-function firstEvent(run: RunState): unknown {
-  return run.events[0] === undefined ? {} : JSON.parse(run.events[0]);
 }

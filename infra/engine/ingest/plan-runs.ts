@@ -7,10 +7,12 @@ import type { Registry } from "../registry.ts";
 import { prioritySeconds, runKeys, startPartition } from "../scheduler/partitions.ts";
 import {
   type Change,
-  type EventRow,
   ItemKind,
   type QueueItem,
+  queueItem,
   type RunEntry,
+  type RunRow,
+  stepItemId,
   WaitKind,
 } from "../state/rows.ts";
 import { RunState } from "../state/run-state.ts";
@@ -21,57 +23,60 @@ export const CANCEL_ON = "cancelOn:";
 
 const NO_FUNCTION = "00000000-0000-0000-0000-000000000000";
 
-/** Runs that are to be started, and the change that makes them durable. */
-export interface PlannedRuns {
-  change: Required<Pick<Change, "events" | "runs">>;
-  runs: { state: RunState }[];
-  /** Items that come with the events, whether or not a run starts. */
-  items: QueueItem[];
-}
-
-/** Which functions these events start; nothing is stored yet. */
-export function planRuns(
-  ports: { registry: Registry; waited: WaitedEvents },
-  events: IncomingEvent[],
-  nowMs: number,
-): PlannedRuns {
-  const planned: PlannedRuns = { ...noRuns(), change: { events: events.map(eventRow), runs: [] } };
-  for (const event of events) {
-    if (ports.waited.has(event.name)) planned.items.push(matchItem(event.internalId, nowMs));
-    const started = new Set<string>();
-    for (const { fn, expression } of ports.registry.forEvent(event.name)) {
-      // A function with two triggers that both match still starts once.
-      if (started.has(fn.id) || !matches(expression, { event: event.value })) continue;
-      started.add(fn.id);
-      for (const on of fn.cancelOn) ports.waited.add(on.event);
-      addStart(planned, fn, event, nowMs, { dedupKey: event.hasOwnId ? event.eventId : null, parent: null });
-    }
-  }
-  return planned;
-}
-
-/** Hands an event to the steps that wait for it; committed with the event, so that none is missed. */
-function matchItem(internalId: string, nowMs: number): QueueItem {
-  return {
-    id: `match:${internalId}`,
-    runId: "",
-    fnId: NO_FUNCTION,
-    partition: "",
-    kind: ItemKind.match,
-    stepId: internalId,
-    attempt: 0,
-    dueAtMs: nowMs,
-    score: nowMs,
-  };
-}
-
 export interface StartOptions {
-  dedupKey: string | null;
-  parent: { runId: string; stepId: string } | null;
+  /** The event id that starts the function at most once in 24 hours. */
+  dedupKey?: string | null;
+  /** The step that invokes the function. */
+  parent?: { runId: string; stepId: string } | null;
   /** The run's id, when it has one already. */
   id?: string;
   /** The events after the first, of a batch. */
   more?: IncomingEvent[];
+}
+
+/**
+ * Adds to a change what these events start: runs, and the search for the steps that wait for them. Returns the
+ * events of which something comes; storing them is the caller's. `source` is the function that an event tells
+ * of: its own end never starts it anew.
+ */
+export function planRuns(
+  ports: { registry: Registry; waited: WaitedEvents },
+  events: IncomingEvent[],
+  nowMs: number,
+  change: Change,
+  source: FunctionSpec | null = null,
+): IncomingEvent[] {
+  return events.filter((event) => {
+    const awaited = ports.waited.has(event.name);
+    if (awaited) change.items.push(matchItem(event.internalId, nowMs));
+    const started = new Set<string>();
+    for (const { fn, expression } of ports.registry.forEvent(event.name)) {
+      // A function with two triggers that both match still starts once.
+      if (fn.id === source?.id || started.has(fn.id) || !matches(expression, { event: event.value }))
+        continue;
+      started.add(fn.id);
+      for (const on of fn.cancelOn) ports.waited.add(on.event);
+      addStart(change, fn, event, nowMs, { dedupKey: event.hasOwnId ? event.eventId : null });
+    }
+    return awaited || started.size > 0;
+  });
+}
+
+/** Hands an event to the steps that wait for it; committed with the event, so that none is missed. */
+function matchItem(internalId: string, nowMs: number): QueueItem {
+  const id = `match:${internalId}`;
+  return queueItem({ id, fnId: NO_FUNCTION, kind: ItemKind.match, stepId: internalId, dueAtMs: nowMs });
+}
+
+/** Adds a function's start for an event: a run, or the way through its gates to one. */
+export function addStart(
+  change: Change,
+  fn: FunctionSpec,
+  event: IncomingEvent,
+  nowMs: number,
+  options: StartOptions,
+): void {
+  change.runs.push((fn.gates ? planCandidate : planRun)(fn, event, nowMs, options));
 }
 
 /** One run of one function for one event, or for several, of which the first decides on keys and priority. */
@@ -82,68 +87,44 @@ export function planRun(
   options: StartOptions,
 ): RunEntry & { state: RunState } {
   const facts = { event: event.value };
-  const keys = runKeys(fn, facts);
-  const id = options.id ?? newId(nowMs);
+  const run = runRow(fn, event, nowMs, options, runKeys(fn, facts));
   const dueAtMs = Math.max(nowMs, event.tsMs);
-  const { parent, dedupKey, more = [] } = options;
-  const item = {
-    id: "go",
-    runId: id,
-    fnId: fn.id,
-    partition: startPartition(fn.id, keys),
-    kind: ItemKind.start,
-    stepId: null,
-    attempt: 0,
-    dueAtMs,
-    score: dueAtMs - prioritySeconds(fn, facts) * 1_000,
-  };
-  const timer = (kind: number, timerId: string, stepId: string | null, atMs: number): QueueItem => ({
-    ...item,
-    id: timerId,
-    partition: "",
-    kind,
-    stepId,
-    dueAtMs: atMs,
-    score: atMs,
-  });
+  const timer = (id: string, kind: number, atMs: number, stepId: string | null): QueueItem =>
+    queueItem({ id, runId: run.id, fnId: fn.id, kind, stepId, dueAtMs: atMs });
   const { startMs } = fn.timeouts;
+  const timers = startMs === null ? [] : [timer("start", ItemKind.startTimeout, dueAtMs + startMs, null)];
+  for (const [index, { timeoutMs }] of fn.cancelOn.entries()) {
+    const stepId = `${CANCEL_ON}${index}`;
+    const id = stepItemId(ItemKind.waitTimeout, stepId);
+    if (timeoutMs !== null) timers.push(timer(id, ItemKind.waitTimeout, nowMs + timeoutMs, stepId));
+  }
   return {
-    run: {
-      id,
+    run,
+    item: queueItem({
+      id: "go",
+      runId: run.id,
       fnId: fn.id,
-      eventId: event.internalId,
-      keys,
-      queuedAtMs: nowMs,
-      parentRunId: parent?.runId ?? null,
-      parentStepId: parent?.stepId ?? null,
-      dedupKey,
-    },
-    item,
-    timers: [
-      ...(startMs === null ? [] : [timer(ItemKind.startTimeout, "start", null, dueAtMs + startMs)]),
-      ...fn.cancelOn.flatMap(({ timeoutMs }, index) =>
-        timeoutMs === null
-          ? []
-          : [timer(ItemKind.waitTimeout, `w:${cancelId(index)}`, cancelId(index), nowMs + timeoutMs)],
-      ),
-    ],
+      partition: startPartition(fn.id, run.keys),
+      kind: ItemKind.start,
+      dueAtMs,
+      score: dueAtMs - prioritySeconds(fn, facts) * 1_000,
+    }),
+    timers,
     waits: fn.cancelOn.map((on, index) => ({
-      runId: id,
-      stepId: cancelId(index),
+      runId: run.id,
+      stepId: `${CANCEL_ON}${index}`,
       kind: WaitKind.event,
       name: on.event,
       ...waitKey(on.expression, event.value),
       expression: on.expression,
       atMs: nowMs,
     })),
-    gated: false,
     state: new RunState({
-      id,
+      id: run.id,
       fnId: fn.id,
-      keys,
-      queuedAtMs: nowMs,
-      parent,
-      events: [event, ...more].map(({ body }) => body),
+      keys: run.keys,
+      parent: options.parent ?? null,
+      events: [event, ...(options.more ?? [])].map(({ body }) => body),
       version: -1,
       ended: false,
       goQueued: true,
@@ -152,73 +133,41 @@ export function planRun(
   };
 }
 
-/** What a run waits for in place of a step when an event may cancel it. */
-function cancelId(index: number): string {
-  return `${CANCEL_ON}${index}`;
-}
-
 /** An event on its way through the function's gates. The parent travels in the partition, which it does not use. */
 function planCandidate(
   fn: FunctionSpec,
   event: IncomingEvent,
   nowMs: number,
-  { dedupKey, parent }: StartOptions,
+  options: StartOptions,
 ): RunEntry {
-  const id = newId(nowMs);
-  const dueAtMs = Math.max(nowMs, event.tsMs);
-  return {
-    run: {
-      id,
-      fnId: fn.id,
-      eventId: event.internalId,
-      keys: "",
-      queuedAtMs: nowMs,
-      parentRunId: parent?.runId ?? null,
-      parentStepId: parent?.stepId ?? null,
-      dedupKey,
-    },
-    item: {
-      id: "go",
-      runId: id,
-      fnId: fn.id,
-      partition: parent ? `${parent.runId} ${parent.stepId}` : "",
-      kind: ItemKind.admit,
-      stepId: event.internalId,
-      attempt: 0,
-      dueAtMs,
-      score: dueAtMs,
-    },
-    timers: [],
-    waits: [],
-    gated: true,
-  };
+  const run = runRow(fn, event, nowMs, options, "");
+  const item = queueItem({
+    id: "go",
+    runId: run.id,
+    fnId: fn.id,
+    partition: options.parent ? `${options.parent.runId} ${options.parent.stepId}` : "",
+    kind: ItemKind.admit,
+    stepId: event.internalId,
+    dueAtMs: Math.max(nowMs, event.tsMs),
+  });
+  return { run, item, timers: [], waits: [], state: null };
 }
 
-/** Adds a function's start for an event: a run, or the way through its gates to one. */
-export function addStart(
-  planned: PlannedRuns,
+function runRow(
   fn: FunctionSpec,
   event: IncomingEvent,
   nowMs: number,
-  options: StartOptions,
-): void {
-  if (fn.gates) planned.change.runs.push(planCandidate(fn, event, nowMs, options));
-  else addRun(planned, planRun(fn, event, nowMs, options));
-}
-
-/** A plan with nothing in it. */
-export function noRuns(): PlannedRuns {
-  return { change: { events: [], runs: [] }, runs: [], items: [] };
-}
-
-/** Adds a planned run to a plan; its event is added by the caller. */
-export function addRun(planned: PlannedRuns, entry: ReturnType<typeof planRun>): void {
-  const { state, ...rest } = entry;
-  planned.change.runs.push(rest);
-  planned.runs.push({ state });
-}
-
-export function eventRow(event: IncomingEvent): EventRow {
-  const { internalId, eventId, name, tsMs, body } = event;
-  return { internalId, eventId, name, tsMs, body };
+  { id = newId(nowMs), parent = null, dedupKey = null }: StartOptions,
+  keys: string,
+): RunRow {
+  return {
+    id,
+    fnId: fn.id,
+    eventId: event.internalId,
+    keys,
+    queuedAtMs: nowMs,
+    parentRunId: parent?.runId ?? null,
+    parentStepId: parent?.stepId ?? null,
+    dedupKey,
+  };
 }

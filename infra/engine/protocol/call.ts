@@ -1,7 +1,6 @@
 import type { RunState } from "../state/run-state.ts";
 import type { FunctionSpec } from "./functions.ts";
 import { newId } from "./ids.ts";
-import { signBody } from "./signing.ts";
 
 /** Above this many bytes of events and steps, the app fetches them from us instead (`use_api`). */
 const MAX_INLINE_BYTES = 3 * 1024 * 1024;
@@ -23,7 +22,6 @@ export interface CallFacts {
   attempt: number;
   /** How many times this job has been sent, from 1. */
   generation: number;
-  signingKey: string | null;
   nowMs: number;
 }
 
@@ -45,7 +43,7 @@ export function buildCall(facts: CallFacts): Call {
   const body =
     `{"ctx":${ctx},"defers":{},"event":${run.events[0] ?? "{}"},"events":[${useApi ? "" : run.events.join(",")}]` +
     `,"steps":${useApi ? "{}" : run.stepsJson()},"use_api":${useApi},"version":${run.version}}`;
-  const headers: Record<string, string> = {
+  const headers = {
     "account-id": "00000000-0000-4000-a000-000000000000",
     "content-type": "application/json",
     "user-agent": "Inngest",
@@ -56,7 +54,6 @@ export function buildCall(facts: CallFacts): Call {
     "x-request-id": requestId,
     "x-run-id": run.id,
   };
-  if (facts.signingKey !== null) headers["x-inngest-signature"] = signBody(body, facts.signingKey, nowMs);
   return { url: callUrl(fn.url, stepId), body, headers, requestId };
 }
 

@@ -18,6 +18,11 @@ export interface IncomingEvent {
   value: Record<string, unknown>;
 }
 
+/** An event as it was stored. */
+export function storedEvent(row: Omit<IncomingEvent, "hasOwnId" | "value">): IncomingEvent {
+  return { ...row, hasOwnId: false, value: JSON.parse(row.body) as Record<string, unknown> };
+}
+
 /** A request that is refused, with the sentence that the sender gets (status 400). */
 export class BadEvent extends Error {}
 

@@ -1,5 +1,6 @@
 import type { QueueItem } from "../state/rows.ts";
 import { type PartitionName, readPartition } from "./partitions.ts";
+import { insertSorted } from "./sorted.ts";
 
 /** One partition's items in memory: the first of them in order, and whether the database holds more. */
 export class PartitionQueue {
@@ -27,9 +28,7 @@ export class PartitionQueue {
   insert(item: QueueItem): boolean {
     const last = this.items.at(-1);
     if (this.more && (!last || before(last, item))) return false;
-    let at = this.items.length;
-    while (at > 0 && before(item, this.items[at - 1] as QueueItem)) at -= 1;
-    this.items.splice(at, 0, item);
+    insertSorted(this.items, item, before);
     return true;
   }
 }

@@ -46,10 +46,10 @@ export function slotsOf(fn: FunctionSpec, name: PartitionName): Slot[] {
   });
 }
 
-/** The throttle's key of this partition, or null when the function has no throttle now. */
+/** Under which key this partition's throttle remembers its last start; null when the function has no throttle now. */
 export function throttleKeyOf(fn: FunctionSpec, name: PartitionName): string | null {
   if (!fn.throttle || name.class !== "s") return null;
-  return `${fn.id}:${name.keys[fn.concurrency.length] ?? ""}`;
+  return `t|${fn.id}|${name.keys[fn.concurrency.length] ?? ""}`;
 }
 
 /** A run's head start in seconds from `priority.run`, from -600 to 600; 0 when the expression yields no number. */

@@ -1,6 +1,7 @@
 import type { Log } from "../log.ts";
 import type { FunctionSpec } from "../protocol/functions.ts";
-import { ItemKind, type QueueItem } from "../state/rows.ts";
+import type { GateStates } from "../state/gate-states.ts";
+import { type GateRow, ItemKind, type QueueItem } from "../state/rows.ts";
 import type { Backlog } from "./backlog.ts";
 import { type Slot, SlotTable } from "./concurrency.ts";
 import { KnownItems } from "./known-items.ts";
@@ -8,19 +9,20 @@ import type { PartitionQueue } from "./partition-queue.ts";
 import { PartitionStore } from "./partition-store.ts";
 import { slotsOf, throttleKeyOf } from "./partitions.ts";
 import { throttle } from "./throttle.ts";
-import { ThrottleStates } from "./throttle-states.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
 export interface SchedulerPorts {
   backlog: Backlog;
+  /** What throttles remember. */
+  states: GateStates;
   log: Log;
   maxInFlight: number;
   functionById: (id: string) => FunctionSpec | null;
   isPaused: (fn: FunctionSpec) => boolean;
   /** The instant until which the function's app is given a rest, or 0. */
   restUntilMs: (fn: FunctionSpec) => number;
-  /** Executes an item to its commit; returns the items to do next. `tatMs` must become durable first. */
-  execute: (item: QueueItem, throttled: { key: string; tatMs: number } | null) => Promise<QueueItem[]>;
+  /** Executes an item to its commit; returns the items to do next. What its throttle took must become durable first. */
+  execute: (item: QueueItem, throttled: GateRow | null) => Promise<QueueItem[]>;
   /** Handles a timer (sleep's end, invoke's timeout, cron tick) to its commit. */
   fireTimer: (item: QueueItem) => Promise<QueueItem[]>;
 }
@@ -38,14 +40,12 @@ export class Scheduler {
   readonly #waiters = new Map<string, Set<PartitionQueue>>();
   /** Cancelled runs whose "go on" item memory still holds. */
   readonly #cancelled = new Set<string>();
-  readonly #throttles: ThrottleStates;
   #inFlight = 0;
   #kicked = false;
   #stopped = false;
 
   constructor(ports: SchedulerPorts) {
     this.#ports = ports;
-    this.#throttles = new ThrottleStates(ports.backlog, ports.log);
     this.#partitions = new PartitionStore({
       backlog: ports.backlog,
       known: this.#known,
@@ -56,19 +56,7 @@ export class Scheduler {
     this.#timers = new TimerQueue(ports.backlog, this.#known, ports.log, (items) => this.#due(items));
   }
 
-  get inFlight(): number {
-    return this.#inFlight;
-  }
-
-  get held(): number {
-    return this.#known.size;
-  }
-
-  async start(): Promise<void> {
-    this.rescan();
-  }
-
-  /** Looks at the database anew: at start, and when a commit may have gone unseen. */
+  /** Looks at the database anew: to begin with, and when a commit may have gone unseen. */
   rescan(): void {
     this.#timers.reset();
     this.#partitions.rescan();
@@ -149,50 +137,59 @@ export class Scheduler {
       return;
     }
     const now = Date.now();
-    const slots = fn ? slotsOf(fn, partition.read) : [];
-    const full = this.#slots.blockedBy(slots);
-    const pass = fn ? this.#passThrottle(fn, partition, full !== null, now) : { atMs: now, throttled: null };
-    if (pass.atMs > now) {
-      this.#block(partition, pass.atMs - now);
+    const restUntilMs = fn ? this.#ports.restUntilMs(fn) : 0;
+    if (restUntilMs > now) {
+      this.#block(partition, restUntilMs - now);
       return;
     }
+    const slots = fn ? slotsOf(fn, partition.read) : [];
+    const full = this.#slots.blockedBy(slots);
     if (full) {
       this.#wait(partition, full);
       return;
     }
-    const { throttled } = pass;
-    const item = partition.items.shift();
-    if (!item) return;
+    const throttled = fn ? this.#passThrottle(fn, partition, now) : null;
+    const item = throttled === "not yet" ? undefined : partition.items.shift();
+    if (!item || throttled === "not yet") return;
     this.#slots.take(slots);
     this.#inFlight += 1;
     void this.#execute(item, slots, throttled);
     this.#partitions.requeue(partition);
   }
 
-  /** When the partition may go: now, or when its app's rest or its throttle is over. Takes from the throttle. */
-  #passThrottle(
-    fn: FunctionSpec,
-    partition: PartitionQueue,
-    full: boolean,
-    now: number,
-  ): { atMs: number; throttled: { key: string; tatMs: number } | null } {
-    const restUntilMs = this.#ports.restUntilMs(fn);
+  /** Takes a start from the partition's throttle, if it has one: the row to commit. Else the partition is held back. */
+  #passThrottle(fn: FunctionSpec, partition: PartitionQueue, now: number): GateRow | null | "not yet" {
+    const { states } = this.#ports;
     const key = throttleKeyOf(fn, partition.read);
-    if (restUntilMs > now || full || !fn.throttle || key === null)
-      return { atMs: restUntilMs, throttled: null };
-    const tatMs = this.#throttles.get(key);
-    if (tatMs === null) return { atMs: now + 1, throttled: null };
-    const decision = throttle(fn.throttle, tatMs, now);
-    if (!decision.allowed) return { atMs: decision.retryAtMs, throttled: null };
-    this.#throttles.set(key, decision.tatMs);
-    return { atMs: now, throttled: { key, tatMs: decision.tatMs } };
+    if (!fn.throttle || key === null) return null;
+    if (!states.has(key)) {
+      this.#loadThrottle(partition, key);
+      return "not yet";
+    }
+    const decision = throttle(fn.throttle, states.get<number>(key) ?? 0, now);
+    if (decision.allowed) return states.set(key, decision.tatMs, decision.tatMs);
+    this.#block(partition, decision.retryAtMs - now);
+    return "not yet";
   }
 
-  async #execute(
-    item: QueueItem,
-    slots: Slot[],
-    throttled: { key: string; tatMs: number } | null,
-  ): Promise<void> {
+  #loadThrottle(partition: PartitionQueue, key: string): void {
+    let waiting = true;
+    partition.blocked = true;
+    partition.stopWaiting = () => {
+      waiting = false;
+    };
+    this.#ports.states
+      .load([key])
+      .catch(async (error) => {
+        this.#ports.log.warn({ err: error }, "a throttle could not be read; trying again");
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      })
+      .then(() => {
+        if (waiting) this.#unblock(partition);
+      });
+  }
+
+  async #execute(item: QueueItem, slots: Slot[], throttled: GateRow | null): Promise<void> {
     let next: QueueItem[];
     try {
       next = await this.#ports.execute(item, throttled);
@@ -203,6 +200,8 @@ export class Scheduler {
       await new Promise((resolve) => setTimeout(resolve, 1_000));
       next = [item];
     }
+    // If it was not written, the throttle is used less than it might be, never more.
+    if (throttled) this.#ports.states.written([throttled], true);
     this.#inFlight -= 1;
     this.#slots.give(slots);
     for (const slot of slots) this.#wake(slot.key);

@@ -1,27 +1,32 @@
 import type { Log } from "../log.ts";
 import type { QueueItem } from "../state/rows.ts";
 import type { Backlog } from "./backlog.ts";
-import { Heap } from "./heap.ts";
 import type { KnownItems } from "./known-items.ts";
+import { insertSorted } from "./sorted.ts";
 
 const PAGE = 5_000;
 const MAX_HELD = 20_000;
+/** The queue is looked at this often at least. */
+const TICK_MS = 1_000;
+
+const BEGINNING = { dueAtMs: -1, id: "", runId: "" };
 
 /**
  * Items that are not due yet, and timers. Memory holds all that are due up to a horizon and reads the next
  * page before time reaches it; what lies beyond stays in the database only.
  */
 export class TimerQueue {
-  readonly #heap = new Heap<QueueItem>((item) => item.dueAtMs);
+  /** The earliest first. */
+  readonly #items: QueueItem[] = [];
   readonly #backlog: Backlog;
   readonly #known: KnownItems;
   readonly #log: Log;
   readonly #onDue: (items: QueueItem[]) => void;
-  #horizon = { dueAtMs: -1, key: "" };
+  #horizon = BEGINNING;
   #everything = false;
   #reading = false;
   #stopped = false;
-  #timer: NodeJS.Timeout | null = null;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(backlog: Backlog, known: KnownItems, log: Log, onDue: (items: QueueItem[]) => void) {
     this.#backlog = backlog;
@@ -33,69 +38,67 @@ export class TimerQueue {
   /** Takes an item in; it is left to the database when it lies beyond the horizon. */
   offer(item: QueueItem): void {
     if (!this.#everything && item.dueAtMs > this.#horizon.dueAtMs) return;
-    if (!this.#known.hold(item)) return;
-    this.#heap.push(item);
-    if (this.#heap.size > MAX_HELD) this.#giveBack();
+    this.#hold(item);
+    if (this.#items.length > MAX_HELD) this.#giveBack();
     this.#arm();
   }
 
   /** Starts again from the database, as after its connection was lost. */
   reset(): void {
-    for (let item = this.#heap.pop(); item; item = this.#heap.pop()) this.#known.drop(item);
-    this.#horizon = { dueAtMs: -1, key: "" };
+    for (const item of this.#items.splice(0)) this.#known.drop(item);
+    this.#horizon = BEGINNING;
     this.#everything = false;
     this.#tick();
   }
 
   stop(): void {
     this.#stopped = true;
-    if (this.#timer) clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
+  }
+
+  #hold(item: QueueItem): void {
+    if (this.#known.hold(item)) insertSorted(this.#items, item, (a, b) => a.dueAtMs < b.dueAtMs);
   }
 
   /** Leaves the later half to the database, so that what comes due sooner always has a place. */
   #giveBack(): void {
-    const kept: QueueItem[] = [];
-    while (kept.length < MAX_HELD / 2) kept.push(this.#heap.pop() as QueueItem);
-    for (let item = this.#heap.pop(); item; item = this.#heap.pop()) this.#known.drop(item);
-    for (const item of kept) this.#heap.push(item);
+    for (const item of this.#items.splice(MAX_HELD / 2)) this.#known.drop(item);
     this.#everything = false;
-    this.#horizon = { dueAtMs: kept.at(-1)?.dueAtMs ?? -1, key: "" };
+    this.#horizon = { ...BEGINNING, dueAtMs: this.#items.at(-1)?.dueAtMs ?? -1 };
   }
 
   #tick(): void {
     if (this.#stopped) return;
     const now = Date.now();
-    const due: QueueItem[] = [];
-    for (let next = this.#heap.peek(); next && next.dueAtMs <= now; next = this.#heap.peek()) {
-      this.#heap.pop();
-      this.#known.drop(next);
-      due.push(next);
-    }
+    const later = this.#items.findIndex((item) => item.dueAtMs > now);
+    const due = this.#items.splice(0, later < 0 ? this.#items.length : later);
+    for (const item of due) this.#known.drop(item);
     if (due.length > 0) this.#onDue(due);
-    if (!this.#everything && this.#heap.size < PAGE / 2) void this.#read();
+    if (!this.#everything && this.#items.length < PAGE / 2) void this.#read();
     this.#arm();
   }
 
   #arm(): void {
     if (this.#stopped) return;
-    if (this.#timer) clearTimeout(this.#timer);
-    const next = this.#heap.peek();
-    const wait = next ? Math.max(0, Math.min(1_000, next.dueAtMs - Date.now())) : 1_000;
-    this.#timer = setTimeout(() => this.#tick(), wait);
+    clearTimeout(this.#timer);
+    const next = this.#items[0];
+    const waitMs = next ? Math.max(0, Math.min(TICK_MS, next.dueAtMs - Date.now())) : TICK_MS;
+    this.#timer = setTimeout(() => this.#tick(), waitMs);
   }
 
   async #read(): Promise<void> {
     if (this.#reading) return;
     this.#reading = true;
     try {
-      const page = await this.#known.read(() => this.#backlog.delayed(this.#horizon, PAGE));
-      const { all, fresh, complete } = page;
+      const { all, fresh, complete } = await this.#known.read(() =>
+        this.#backlog.delayed(this.#horizon, PAGE),
+      );
       const last = all.at(-1);
       // What was dealt with meanwhile may be due again by now, at a time that the page does not show: the
       // horizon stays, and the next tick reads the same page again.
-      if (last && complete) this.#horizon = { dueAtMs: last.dueAtMs, key: `${last.id}\0${last.runId}` };
+      if (last && complete) this.#horizon = last;
       if (all.length < PAGE && complete) this.#everything = true;
-      for (const item of fresh) if (this.#known.hold(item)) this.#heap.push(item);
+      for (const item of fresh) this.#hold(item);
     } catch (error) {
       this.#log.warn({ err: error }, "the delayed items could not be read; trying again");
     } finally {

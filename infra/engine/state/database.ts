@@ -1,6 +1,9 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { Client, Pool, types } from "pg";
 import type { Log } from "../log.ts";
-import { MIGRATIONS } from "./migrations.ts";
+
+/** SQL files, applied once each, in the order of their numbers. */
+const MIGRATIONS = new URL("./migrations/", import.meta.url);
 
 /** The advisory lock that makes an engine the only one on its database ("inngest" in ASCII, shortened). */
 const LOCK_ID = 1_768_845_934;
@@ -38,11 +41,12 @@ export class Database {
     );
     const done = await client.query<{ number: number }>("select number from migration");
     const applied = new Set(done.rows.map((row) => row.number));
-    for (const [index, sql] of MIGRATIONS.entries()) {
-      if (applied.has(index + 1)) continue;
+    for (const file of readdirSync(MIGRATIONS).sort()) {
+      const number = Number.parseInt(file, 10);
+      if (applied.has(number)) continue;
       await client.query("begin");
-      await client.query(sql);
-      await client.query("insert into migration (number) values ($1)", [index + 1]);
+      await client.query(readFileSync(new URL(file, MIGRATIONS), "utf8"));
+      await client.query("insert into migration (number) values ($1)", [number]);
       await client.query("commit");
     }
   }

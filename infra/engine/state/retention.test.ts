@@ -1,11 +1,10 @@
-import { randomBytes } from "node:crypto";
 import pg from "pg";
 import pino from "pino";
+import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
-import { ulidFrom } from "../protocol/ids.ts";
 import { Database } from "./database.ts";
-import { Retention } from "./retention.ts";
+import { deleteOld } from "./retention.ts";
 
 const HOUR = 3_600_000;
 const NOW = Date.now();
@@ -28,7 +27,7 @@ afterAll(async () => {
   await owner?.drop();
 });
 
-const idOf = (hoursAgo: number): string => ulidFrom(NOW - hoursAgo * HOUR, randomBytes(10));
+const idOf = (hoursAgo: number): string => ulid(NOW - hoursAgo * HOUR);
 
 /** Runs of one age, each with its event, a step and a failed attempt; `endedHoursAgo` null for running ones. */
 async function seed(count: number, hoursAgo: number, endedHoursAgo: number | null): Promise<string[]> {
@@ -62,7 +61,7 @@ test("what is older than the retention goes, in batches; what goes on, or ended 
     `insert into run_key (fn_id, key, run_id, expires_at_ms) values ('${FN}', 'old', 'r', $1), ('${FN}', 'new', 'r', $2)`,
     [NOW - 1, NOW + HOUR],
   );
-  await new Retention(database, 24 * HOUR, pino({ level: "silent" })).sweep(NOW);
+  await deleteOld(database, 24 * HOUR, NOW);
   const stays = [...running, ...endedLate, ...young].sort();
   expect(await left("run", "id")).toEqual(stays);
   expect(await left("step")).toEqual(stays);

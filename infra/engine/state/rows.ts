@@ -21,6 +21,19 @@ export const ItemKind = {
   finishTimeout: 11,
 } as const;
 
+/** How the ids of the items of a step begin. */
+export const STEP_ITEMS = {
+  [ItemKind.step]: "s",
+  [ItemKind.sleep]: "z",
+  [ItemKind.invokeTimeout]: "i",
+  [ItemKind.waitTimeout]: "w",
+} as const;
+
+/** The id of the item that goes on with a step of a run. */
+export function stepItemId(kind: keyof typeof STEP_ITEMS, stepId: string): string {
+  return `${STEP_ITEMS[kind]}:${stepId}`;
+}
+
 /** A durable piece of work. It stays in the database until the commit that records what came of it. */
 export interface QueueItem {
   id: string;
@@ -75,7 +88,6 @@ export interface StepRow {
   name: string;
   /** The JSON that calls carry for it; null while pending. */
   memo: string | null;
-  deadlineMs: number | null;
   /** JSON of what the step was given, and when its code began to run; null where nobody knows. Kept from the first write. */
   input?: string | null;
   startedAtMs?: number | null;

@@ -1,4 +1,13 @@
-import type { StepRow } from "./rows.ts";
+import { goOnPartition } from "../scheduler/partitions.ts";
+import {
+  type Change,
+  ItemKind,
+  type QueueItem,
+  queueItem,
+  type STEP_ITEMS,
+  type StepRow,
+  stepItemId,
+} from "./rows.ts";
 
 /** A step of a run as calls and decisions need it. */
 export interface StepState {
@@ -6,7 +15,20 @@ export interface StepState {
   name: string;
   /** The JSON that calls carry for it; null while it is pending. */
   memo: string | null;
-  deadlineMs: number | null;
+}
+
+export interface RunInit {
+  id: string;
+  fnId: string;
+  keys: string;
+  parent: { runId: string; stepId: string } | null;
+  /** The triggering events' canonical JSON. */
+  events: string[];
+  version: number;
+  ended: boolean;
+  goQueued: boolean;
+  /** True when not given. */
+  started?: boolean;
 }
 
 /**
@@ -17,13 +39,11 @@ export class RunState {
   readonly id: string;
   readonly fnId: string;
   readonly keys: string;
-  readonly queuedAtMs: number;
-  readonly parent: { runId: string; stepId: string } | null;
-  /** The triggering events' canonical JSON. */
-  readonly events: string[];
-  readonly steps: Map<string, StepState>;
+  readonly parent: RunInit["parent"];
+  readonly events: readonly string[];
+  readonly steps = new Map<string, StepState>();
   /** Ids of done steps, in the order in which they were done. */
-  readonly stack: string[];
+  readonly stack: string[] = [];
   version: number;
   ended: boolean;
   /** Its function has been called, or is about to be. */
@@ -38,31 +58,16 @@ export class RunState {
   /** The bytes that the cache has counted for it. */
   countedBytes = 0;
 
-  constructor(init: {
-    id: string;
-    fnId: string;
-    keys: string;
-    queuedAtMs: number;
-    parent: { runId: string; stepId: string } | null;
-    events: string[];
-    version: number;
-    ended: boolean;
-    goQueued: boolean;
-    /** True when not given. */
-    started?: boolean;
-  }) {
+  constructor(init: RunInit) {
     this.id = init.id;
     this.fnId = init.fnId;
     this.keys = init.keys;
-    this.queuedAtMs = init.queuedAtMs;
     this.parent = init.parent;
     this.events = init.events;
     this.version = init.version;
     this.ended = init.ended;
     this.started = init.started ?? true;
     this.go = init.goQueued ? "queued" : "none";
-    this.steps = new Map();
-    this.stack = [];
     this.bytes = 300 + init.events.reduce((sum, event) => sum + event.length, 0);
   }
 
@@ -71,25 +76,57 @@ export class RunState {
     return this.steps.size > this.stack.length;
   }
 
+  /** The event that started it, the first of a batch; an empty one when it is not stored any more. */
+  get event(): Record<string, unknown> {
+    return JSON.parse(this.events[0] ?? "{}");
+  }
+
   isDone(stepId: string): boolean {
     return this.steps.get(stepId)?.memo != null;
   }
 
   /** Notes a planned step; null when it is known already. */
-  plan(stepId: string, op: string, name: string, deadlineMs: number | null = null): StepRow | null {
+  plan(stepId: string, op: string, name: string): StepRow | null {
     if (this.steps.has(stepId)) return null;
-    this.steps.set(stepId, { op, name, memo: null, deadlineMs });
-    return { runId: this.id, stepId, seq: 0, op, name, memo: null, deadlineMs };
+    this.steps.set(stepId, { op, name, memo: null });
+    return { runId: this.id, stepId, seq: 0, op, name, memo: null };
   }
 
   /** Memoizes a step's result; null when it has one already, which then stands. */
   finish(stepId: string, memo: string, op: string, name: string): StepRow | null {
-    const known = this.steps.get(stepId);
-    if (known?.memo != null) return null;
-    this.steps.set(stepId, { op, name, memo, deadlineMs: known?.deadlineMs ?? null });
+    if (this.isDone(stepId)) return null;
+    this.steps.set(stepId, { op, name, memo });
     this.stack.push(stepId);
     this.bytes += memo.length + 100;
-    return { runId: this.id, stepId, seq: this.stack.length, op, name, memo, deadlineMs: null };
+    return { runId: this.id, stepId, seq: this.stack.length, op, name, memo };
+  }
+
+  /** Memoizes a planned step that ended outside its app, and lets the run go on when nothing else is pending. */
+  finishPlanned(stepId: string, memo: string, nowMs: number, change: Change): void {
+    const known = this.steps.get(stepId);
+    const row = known && !this.ended ? this.finish(stepId, memo, known.op, known.name) : null;
+    if (!row) return;
+    change.steps.push(row);
+    if (!this.hasPending || this.version === 1) this.goOn(nowMs, change);
+  }
+
+  /** Adds the item that lets the function go on, unless one waits already; after one that is being executed. */
+  goOn(nowMs: number, change: Change): void {
+    if (this.go === "running") this.goAgain = true;
+    if (this.go !== "none") return;
+    this.go = "queued";
+    change.items.push(this.item("go", ItemKind.goOn, nowMs));
+  }
+
+  /** An item of this run; those that call its app stand in a partition of started runs. */
+  item(id: string, kind: number, dueAtMs: number, stepId: string | null = null): QueueItem {
+    const partition = kind < ItemKind.sleep ? goOnPartition(this.fnId, this.keys) : "";
+    return queueItem({ id, kind, dueAtMs, stepId, partition, fnId: this.fnId, runId: this.id });
+  }
+
+  /** The item that goes on with one of its steps. */
+  stepItem(kind: keyof typeof STEP_ITEMS, stepId: string, dueAtMs: number): QueueItem {
+    return this.item(stepItemId(kind, stepId), kind, dueAtMs, stepId);
   }
 
   /** The `steps` object of a call: results of done steps, keys in canonical order. */

@@ -1,9 +1,8 @@
 import type { Client } from "pg";
 import type { Log } from "../log.ts";
-import { mergeChanges } from "./batch.ts";
 import { type Database, EngineAlreadyRunning } from "./database.ts";
-import type { Change, Committed } from "./rows.ts";
-import { writeBatch } from "./statements.ts";
+import type { Change } from "./rows.ts";
+import { writeChanges } from "./write-changes.ts";
 
 /** Rows that one transaction takes at most; what is more waits for the next. */
 const MAX_CHANGES = 2_000;
@@ -12,8 +11,8 @@ const MAX_CHANGES = 2_000;
 const SLOW_COMMIT_MS = 250;
 
 interface Waiting {
-  change: Change;
-  resolve: (committed: Committed) => void;
+  change: Partial<Change>;
+  resolve: (dropped: ReadonlySet<string>) => void;
   reject: (error: Error) => void;
 }
 
@@ -33,8 +32,6 @@ export class Writer {
   onRecovered: () => void = () => {};
   /** Another engine took the lock while our connection was lost: this one must not go on. */
   onLockLost: (error: Error) => void = () => {};
-  /** Counters for metrics and the load test. */
-  readonly stats = { commits: 0, changes: 0 };
 
   constructor(database: Database, log: Log) {
     this.#database = database;
@@ -50,7 +47,8 @@ export class Writer {
     return sinceMs !== null && nowMs - sinceMs > SLOW_COMMIT_MS ? nowMs + SLOW_COMMIT_MS / 5 : 0;
   }
 
-  commit(change: Change): Promise<Committed> {
+  /** Resolves when the change is durable, with the runs that were not started because their event was a duplicate. */
+  commit(change: Partial<Change>): Promise<ReadonlySet<string>> {
     if (this.#stopped) return Promise.reject(new Error("the engine is stopping"));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ change, resolve, reject });
@@ -80,9 +78,7 @@ export class Writer {
       try {
         const droppedRuns = await this.#transaction(batch.map((waiting) => waiting.change));
         if (failures > 0) this.onRecovered();
-        this.stats.commits += 1;
-        this.stats.changes += batch.length;
-        for (const waiting of batch) waiting.resolve({ droppedRuns });
+        for (const waiting of batch) waiting.resolve(droppedRuns);
         return;
       } catch (error) {
         if (error instanceof EngineAlreadyRunning) this.onLockLost(error);
@@ -103,12 +99,11 @@ export class Writer {
     }
   }
 
-  async #transaction(changes: Change[]): Promise<Set<string>> {
+  async #transaction(changes: Partial<Change>[]): Promise<Set<string>> {
     const client: Client = await this.#database.writeConnection();
-    const batch = mergeChanges(changes);
     await client.query("begin");
     try {
-      const dropped = await writeBatch(client, batch, Date.now());
+      const dropped = await writeChanges(client, changes, Date.now());
       await client.query("commit");
       return dropped;
     } catch (error) {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readFunction } from "../protocol/functions.ts";
-import { cronItem } from "./timers.ts";
+import { cronItem } from "./crons.ts";
 
 const functionWith = (jitter: string | undefined) => {
   const read = readFunction(
