@@ -3,8 +3,18 @@ import { anafSimulator } from "./anaf/app.ts";
 import { anafBilantSimulator } from "./anaf-bilant/app.ts";
 import { hunterSimulator } from "./hunter/app.ts";
 import type { SimulatorFactory } from "./kit.ts";
+import { listafirmeSimulator } from "./listafirme/app.ts";
+import { openapiRoSimulator } from "./openapi-ro/app.ts";
+import { termeneSimulator } from "./termene/app.ts";
 
-export const simulators: readonly SimulatorFactory[] = [anafSimulator, anafBilantSimulator, hunterSimulator];
+export const simulators: readonly SimulatorFactory[] = [
+  anafSimulator,
+  anafBilantSimulator,
+  hunterSimulator,
+  termeneSimulator,
+  listafirmeSimulator,
+  openapiRoSimulator,
+];
 
 /** Variables that make our app use the simulators of a server at this URL instead of the real providers. */
 export function simulatedEnv(url: string, factories = simulators): Record<string, string> {

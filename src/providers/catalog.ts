@@ -1,5 +1,8 @@
 import { anafBilant } from "./anaf-bilant/provider.ts";
 import { hunter } from "./hunter/provider.ts";
+import { listafirme } from "./listafirme/provider.ts";
+import { openapiRo } from "./openapi-ro/provider.ts";
+import { termene } from "./termene/provider.ts";
 
 /** Every provider that this release can ask, one line each, in the order of the pipeline. */
-export const catalog = { anafBilant, hunter };
+export const catalog = { anafBilant, termene, listafirme, openapiRo, hunter };

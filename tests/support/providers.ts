@@ -3,6 +3,8 @@ import { Hono } from "hono";
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import { RESET_HEADER } from "#infra/simulator/kit.ts";
+import { createLogger } from "#src/platform/logger.ts";
+import type { RequestContext } from "#src/platform/provider.ts";
 
 export interface InterceptedProvider {
   /** What the client under test takes for the provider's base URL. */
@@ -33,3 +35,11 @@ export function interceptProvider(
 /** An app that answers every request alike: for what no simulator says. */
 export const answerAlways = (body: string, status = 200, headers: Record<string, string> = {}): Hono =>
   new Hono().all("*", () => new Response(body, { status, headers }));
+
+/** What an operation is asked with, when no gateway asks. */
+export const requestContext = (): RequestContext => ({
+  signal: new AbortController().signal,
+  onSent: () => {},
+  asOf: "2026-11-22",
+  logger: createLogger("silent"),
+});

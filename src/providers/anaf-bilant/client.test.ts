@@ -7,7 +7,10 @@ import { answerAlways, type InterceptedProvider, interceptProvider } from "#test
 import { type AnafBilantClient, createAnafBilantClient } from "./client.ts";
 
 let intercepted: InterceptedProvider | undefined;
-afterEach(() => intercepted?.close());
+afterEach(() => {
+  intercepted?.close();
+  intercepted = undefined;
+});
 
 // biome-ignore lint/suspicious/noExplicitAny: apps differ in their bindings
 function ask(app: Hono<any>, { timeoutMs = 2_000 } = {}): AnafBilantClient {
