@@ -6,6 +6,8 @@ import type { SimulatorFactory } from "./kit.ts";
 import { listafirmeSimulator } from "./listafirme/app.ts";
 import { openapiRoSimulator } from "./openapi-ro/app.ts";
 import { termeneSimulator } from "./termene/app.ts";
+import { websitesSimulator } from "./websites/app.ts";
+import { zerobounceSimulator } from "./zerobounce/app.ts";
 
 export const simulators: readonly SimulatorFactory[] = [
   anafSimulator,
@@ -14,6 +16,8 @@ export const simulators: readonly SimulatorFactory[] = [
   termeneSimulator,
   listafirmeSimulator,
   openapiRoSimulator,
+  zerobounceSimulator,
+  websitesSimulator,
 ];
 
 /** Variables that make our app use the simulators of a server at this URL instead of the real providers. */

@@ -1,8 +1,11 @@
+import { anaf } from "./anaf/provider.ts";
 import { anafBilant } from "./anaf-bilant/provider.ts";
 import { hunter } from "./hunter/provider.ts";
 import { listafirme } from "./listafirme/provider.ts";
 import { openapiRo } from "./openapi-ro/provider.ts";
 import { termene } from "./termene/provider.ts";
+import { website } from "./website/provider.ts";
+import { zerobounce } from "./zerobounce/provider.ts";
 
 /** Every provider that this release can ask, one line each, in the order of the pipeline. */
-export const catalog = { anafBilant, termene, listafirme, openapiRo, hunter };
+export const catalog = { anaf, anafBilant, termene, listafirme, openapiRo, hunter, zerobounce, website };

@@ -45,15 +45,27 @@ export const hunterSimulator = defineSimulator({
     const tooFast = (c: Context<SimulatorEnv>) =>
       refuse(c, 403, "rate_limit_exceeded", "You have reached the rate limit");
 
-    /** What is wrong with a request before it is looked at; null: nothing. */
-    function refusalOf(c: Context<SimulatorEnv>): Response | null {
+    const wrongKey = (c: Context<SimulatorEnv>): Response | null => {
       const { authorization = "", "x-api-key": header } = c.req.header();
       const key = c.req.query("api_key") ?? header ?? authorization.replace(/^Bearer /, "");
-      if (key !== HUNTER_KEY) return refuse(c, 401, "authentication_failed", "No user found for the API key");
+      return key === HUNTER_KEY
+        ? null
+        : refuse(c, 401, "authentication_failed", "No user found for the API key");
+    };
+
+    /** What is wrong with a search before it is made; null: nothing. */
+    function refusalOf(c: Context<SimulatorEnv>): Response | null {
+      const refusal = wrongKey(c);
+      if (refusal) return refusal;
       if (now().spent === 1)
         return refuse(c, 429, "too_many_requests", "You have reached the limit of your billing period");
       return c.req.query("domain") ? null : refuse(c, 400, "wrong_params", "You are missing the domain");
     }
+
+    app.get("/account", guard(WINDOWS, tooFast), (c) => {
+      const requests = { credits: { used: now().spent === 1 ? 2_000 : 0, available: 2_000 } };
+      return wrongKey(c) ?? c.json({ data: { plan_name: "Starter", requests } });
+    });
 
     app.get("/domain-search", guard(WINDOWS, tooFast), (c) => {
       const refusal = refusalOf(c);

@@ -39,6 +39,8 @@ export interface HunterClient {
   domainSearch(domain: string, options?: Options): Promise<HunterDomain>;
   /** The address of a person; null: not found, and not charged. */
   findEmail(person: HunterPerson, options?: Options): Promise<HunterFinding | null>;
+  /** Resolves when Hunter can be reached and accepts the key. Free. */
+  checkAccount(options?: Options): Promise<void>;
 }
 
 /** After a 403: which of its two windows is full is not said. */
@@ -94,6 +96,10 @@ export function createHunterClient({
       const email = readFinding(body, domain);
       if (!email) throw new ProviderError(HUNTER, "bad_response", { httpStatus: status });
       return email === "none" ? null : { claimed: false, email };
+    },
+
+    async checkAccount(options) {
+      await get("account", {}, options);
     },
   };
 }

@@ -2,20 +2,23 @@ import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { hunterSimulator } from "#infra/simulator/hunter/app.ts";
+import { createLogger } from "#src/platform/logger.ts";
 import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
 import { HUNTER_CREDIT_MICROS, hunter } from "./provider.ts";
 
 let intercepted: InterceptedProvider | undefined;
 afterEach(() => intercepted?.close());
 
-const context = { signal: new AbortController().signal, onSent: () => {} };
+const { signal } = new AbortController();
+const context = { signal, onSent: () => {}, asOf: "2026-11-22", logger: createLogger("silent") };
 
 function start(behaviour: Record<string, number>) {
   const simulator = hunterSimulator.create({ latencyMs: 0, jitterMs: 0, knownPct: 100, ...behaviour });
   intercepted = interceptProvider(simulator.app, { baseUrl: "https://hunter.test/v2" });
-  const operations = hunter.connect(z.object(hunter.env).parse(simulator.env(intercepted.baseUrl)));
+  const env = z.object(hunter.env).parse(simulator.env(intercepted.baseUrl));
+  const operations = hunter.connect(env);
   if (!operations) throw new Error("It has a key.");
-  return { simulator, ...operations };
+  return { simulator, env, ...operations };
 }
 
 const { domain, people } = Array.from({ length: 200 }, (_, index) =>
@@ -50,5 +53,12 @@ describe("Hunter", () => {
       { status: "found", body: { claimed: true }, costMicros: 0 },
     ]);
     expect(simulator.charges()).toEqual({});
+  });
+
+  it("is well while its key is accepted", async () => {
+    const { env } = start({});
+    await hunter.healthCheck?.(env, { signal });
+    const wrong = hunter.healthCheck?.({ ...env, HUNTER_API_KEY: "wrong" }, { signal });
+    await expect(wrong).rejects.toMatchObject({ kind: "unauthorized" });
   });
 });

@@ -66,15 +66,26 @@ function toAnswer(body: HunterFinding | null): Answer<HunterFinding> {
 const personKey = ({ firstName, lastName, domain }: HunterPerson): string =>
   hashedKey(firstName, lastName, domain);
 
+const env = {
+  HUNTER_BASE_URL: z.url().default("https://api.hunter.io/v2"),
+  HUNTER_API_KEY: z.string().min(1).optional(),
+};
+
+function connectClient({
+  HUNTER_BASE_URL: baseUrl,
+  HUNTER_API_KEY: apiKey,
+}: z.output<z.ZodObject<typeof env>>) {
+  return apiKey ? createHunterClient({ baseUrl, apiKey }) : null;
+}
+
 export const hunter = defineProvider({
   slug: HUNTER,
-  env: {
-    HUNTER_BASE_URL: z.url().default("https://api.hunter.io/v2"),
-    HUNTER_API_KEY: z.string().min(1).optional(),
+  env,
+  connect(given) {
+    const client = connectClient(given);
+    return client && { domainSearch: domainSearch(client), findEmail: findEmail(client) };
   },
-  connect({ HUNTER_BASE_URL: baseUrl, HUNTER_API_KEY: apiKey }) {
-    if (!apiKey) return null;
-    const client = createHunterClient({ baseUrl, apiKey });
-    return { domainSearch: domainSearch(client), findEmail: findEmail(client) };
+  async healthCheck(given, { signal }) {
+    await connectClient(given)?.checkAccount({ signal });
   },
 });
