@@ -1,0 +1,2 @@
+DROP TABLE source_outcomes;
+DROP TABLE source_asks;
