@@ -1,8 +1,22 @@
 /** The environment, read and checked once, all problems reported together. */
 import { z } from "zod";
+import { catalog } from "./providers/catalog.ts";
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const positiveMs = z.coerce.number().int().positive();
+
+type Catalog = typeof catalog;
+type EnvOf<Definition> = Definition extends { env: infer Env } ? Env : never;
+type Intersection<Union> = (Union extends unknown ? (value: Union) => void : never) extends (
+  value: infer All,
+) => void
+  ? All
+  : never;
+
+/** Variables of all providers in the catalog. */
+const providerEnv = Object.assign({}, ...Object.values(catalog).map(({ env }) => env)) as Intersection<
+  EnvOf<Catalog[keyof Catalog]>
+>;
 
 /** Every variable the app reads. Keep `.env.example` and docker-compose.yml in step: a test compares them. */
 export const configSchema = z.object({
@@ -24,7 +38,9 @@ export const configSchema = z.object({
   UPLOAD_DIR: z.string().min(1).default(".local/uploads"),
   /** Largest upload, in bytes (default 4 GiB: the whole registry is under 1). */
   MAX_UPLOAD_BYTES: z.coerce.number().int().positive().default(4_294_967_296),
-  ANAF_BASE_URL: z.url().default("https://webservicesp.anaf.ro"),
+  ...providerEnv,
+  /** off: asks providers as fast as they answer. For benchmarks against simulators; real ones would lock us out. */
+  PROVIDER_LIMITS: z.enum(["on", "off"]).default("on"),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
   /** Events that no run has taken up are sent again after this long, then twice as long, and so on. */
   OUTBOX_RESEND_MS: positiveMs.default(15_000),

@@ -3,15 +3,10 @@ import type { Inngest } from "inngest";
 import { createDb, type Db } from "#db/client.ts";
 import { createInngest } from "#inngest.config";
 import type { Config } from "./config.ts";
-import { createLimiter } from "./platform/limiter.ts";
+import { connectProviders, type Gateways, type ProviderRuntime } from "./platform/connect-providers.ts";
 import { createLogger, type Logger } from "./platform/logger.ts";
 import { createRedis, type Redis } from "./platform/redis.ts";
-import { type AnafAdapter, createAnafAdapter } from "./providers/anaf/adapter.ts";
-import { createAnafClient } from "./providers/anaf/client.ts";
-
-export interface Providers {
-  anaf: AnafAdapter;
-}
+import { catalog } from "./providers/catalog.ts";
 
 export interface Deps {
   config: Config;
@@ -19,7 +14,10 @@ export interface Deps {
   redis: Redis;
   logger: Logger;
   inngest: Inngest;
-  providers: Providers;
+  /** `providers.<key>?.<operation>`: undefined while the provider's credentials are not given. */
+  providers: Gateways<typeof catalog>;
+  /** The same providers, for those who watch over them: one of each in the catalog. */
+  providerRuntimes: readonly ProviderRuntime[];
   now: () => Date;
 }
 
@@ -28,24 +26,17 @@ export function createDeps(config: Config): Deps {
   const db = createDb(config.DATABASE_URL, { max: 20 });
   const redis = createRedis(config.REDIS_URL, logger);
   const now = () => new Date();
-  const shared = { db, logger, now };
+  const limited = config.PROVIDER_LIMITS === "on";
+  const { gateways, runtimes } = connectProviders({ db, redis, logger, now, limited }, catalog, config);
   return {
-    ...shared,
     config,
+    db,
     redis,
+    logger,
     inngest: createInngest(config, logger),
-    providers: {
-      anaf: createAnafAdapter({
-        ...shared,
-        client: createAnafClient({ baseUrl: config.ANAF_BASE_URL }),
-        // The margin is for the way there: requests written a second apart may arrive closer together.
-        limiter: createLimiter(redis, {
-          name: "anaf",
-          windows: [{ limit: 1, periodMs: 1000 }],
-          marginMs: 50,
-        }),
-      }),
-    },
+    providers: gateways,
+    providerRuntimes: runtimes,
+    now,
   };
 }
 

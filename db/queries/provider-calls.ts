@@ -1,10 +1,11 @@
 /**
- * The ledger of requests to providers: reserved before the request, settled or failed after it. An attempt is the
- * fence: whoever was superseded changes nothing.
+ * The ledger of requests to providers, and the claims and answers that belong to them: reserved before the request,
+ * settled after it, many at a time. An attempt is the fence: whoever was superseded changes nothing.
  */
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import { after } from "./instants.ts";
+import { SNAPSHOT_COLUMNS, type SnapshotRow, type StoredAnswer, toStoredAnswer } from "./snapshots.ts";
 
 /** One attempt at one call. */
 export interface CallKey {
@@ -12,104 +13,313 @@ export interface CallKey {
   attempt: number;
 }
 
-export interface Reservation {
+/** What calls of one lookup have in common. */
+export interface CallOrigin {
   workspaceId: string;
   jobId: string;
+  field: string;
   provider: string;
   operation: string;
-  idempotencyKey: string;
-  subjects: number;
-  costMicros: number;
-  leaseMs: number;
+  /** The day in Romania, ISO 8601. */
+  day: string;
 }
 
-export interface CallState extends CallKey {
-  status: "reserved" | "settled" | "failed" | "unknown";
-  /** Reserved, and its owner is still taken to be alive. */
-  live: boolean;
-}
-
-/** Until this transaction ends nobody else decides who asks this provider about what, in this workspace. */
-export async function lockProvider(tx: Tx, workspaceId: string, provider: string): Promise<void> {
-  const key = `provider-calls:${workspaceId}:${provider}`;
+/** Until this transaction ends nobody else decides who asks this of the provider, in this workspace. */
+export async function lockOperation(tx: Tx, origin: CallOrigin): Promise<void> {
+  const key = `provider-calls:${origin.workspaceId}:${origin.provider}:${origin.operation}`;
   await tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))`);
 }
 
-export async function findCall(
-  tx: Tx,
-  workspaceId: string,
-  idempotencyKey: string,
-): Promise<CallState | null> {
-  const { rows } = await tx.execute<CallState & Record<string, unknown>>(sql`
-    SELECT id, attempts AS attempt, status, status = 'reserved' AND lease_until > now() AS live FROM provider_calls
-    WHERE workspace_id = ${workspaceId} AND idempotency_key = ${idempotencyKey} FOR UPDATE`);
-  return rows[0] ?? null;
-}
-
-/** Makes the call's row, or takes an ended one up again with the next attempt. The caller has made sure it may. */
-export async function reserveCall(tx: Tx, call: Reservation): Promise<CallKey> {
-  const { rows } = await tx.execute<CallKey & Record<string, unknown>>(sql`
-    INSERT INTO provider_calls AS mine
-      (workspace_id, job_id, provider, operation, idempotency_key, subjects, reserved_cost_micros, lease_until)
-    VALUES (${call.workspaceId}, ${call.jobId}, ${call.provider}, ${call.operation}, ${call.idempotencyKey},
-      ${call.subjects}, ${call.costMicros}, ${after(call.leaseMs)})
-    ON CONFLICT (workspace_id, idempotency_key) DO UPDATE SET
-      status = 'reserved', attempts = mine.attempts + 1, reserved_cost_micros = excluded.reserved_cost_micros,
-      lease_until = excluded.lease_until, error_kind = NULL, http_status = NULL, duration_ms = NULL, ended_at = NULL
-    RETURNING id, attempts AS attempt`);
-  return rows[0] as CallKey;
-}
-
-/** Its owner is alive. False: it has been superseded. */
-export async function renewLease(tx: Tx, { id, attempt }: CallKey, leaseMs: number): Promise<boolean> {
-  const { rowCount } = await tx.execute(sql`
-    UPDATE provider_calls SET lease_until = ${after(leaseMs)}
-    WHERE id = ${id} AND attempts = ${attempt} AND status = 'reserved'`);
-  return rowCount === 1;
-}
-
-/** The answer is here. Costs of several attempts add up. False: superseded, the caller must write nothing. */
-export async function settleCall(
-  tx: Tx,
-  { id, attempt }: CallKey,
-  { costMicros, durationMs }: { costMicros: number; durationMs: number },
-): Promise<boolean> {
-  const { rowCount } = await tx.execute(sql`
-    UPDATE provider_calls SET status = 'settled', cost_micros = cost_micros + ${costMicros},
-      duration_ms = ${durationMs}, lease_until = NULL, ended_at = now()
-    WHERE id = ${id} AND attempts = ${attempt} AND status = 'reserved'`);
-  return rowCount === 1;
-}
-
-export interface CallFailure {
-  /** `unknown`: the provider may have done what was asked, so that nobody asks again. */
-  status: "failed" | "unknown";
-  /** Kind of the ProviderError, or another stable code. */
-  kind: string;
-  httpStatus: number | null;
-  durationMs: number;
-  /** The provider itself said that we are too fast. */
-  rateLimited: boolean;
-}
-
-/** There is no answer. A failed call may be reserved again. False: superseded. */
-export async function failCall(tx: Tx, { id, attempt }: CallKey, failure: CallFailure): Promise<boolean> {
-  const { rowCount } = await tx.execute(sql`
-    UPDATE provider_calls SET status = ${failure.status}, error_kind = ${failure.kind}, http_status = ${failure.httpStatus},
-      duration_ms = ${failure.durationMs}, rate_limited = rate_limited + ${failure.rateLimited ? 1 : 0},
-      lease_until = NULL, ended_at = now()
-    WHERE id = ${id} AND attempts = ${attempt} AND status = 'reserved'`);
-  return rowCount === 1;
+export interface NewCall {
+  idempotencyKey: string;
+  /** What is held for all its subjects. */
+  costMicros: number;
+  questions: readonly { subject: string; prospectId: string }[];
 }
 
 /**
- * Ends a call whose owner is taken for dead: `failed` where asking again is harmless, else `unknown`, which is for
- * a person to look at. False: it has ended in the meantime.
+ * Writes calls down and claims their subjects; an ended call with the same key is taken up again with its next attempt.
+ * The caller holds {@link lockOperation} and has seen that the subjects are free.
  */
-export async function endDeadCall(tx: Tx, id: string, repeatable: boolean): Promise<boolean> {
-  const { rowCount } = await tx.execute(sql`
-    UPDATE provider_calls SET status = ${repeatable ? "failed" : "unknown"}, error_kind = 'lease_expired',
-      lease_until = NULL, ended_at = now()
-    WHERE id = ${id} AND status = 'reserved' AND lease_until <= now()`);
-  return rowCount === 1;
+export async function reserveCalls(
+  tx: Tx,
+  origin: CallOrigin,
+  { repeatable, leaseMs }: { repeatable: boolean; leaseMs: number },
+  calls: readonly NewCall[],
+): Promise<CallKey[]> {
+  const { workspaceId, jobId, field, provider, operation, day } = origin;
+  const keys = calls.map(({ idempotencyKey }) => idempotencyKey);
+  const costs = calls.map(({ costMicros }) => costMicros);
+  const counts = calls.map(({ questions }) => questions.length);
+  const claims = calls
+    .flatMap(({ idempotencyKey, questions }) =>
+      questions.map((question) => ({ idempotencyKey, ...question })),
+    )
+    .toSorted((a, b) => (a.subject < b.subject ? -1 : 1));
+  const { rows } = await tx.execute<CallKey & Record<string, unknown> & { key: string; claimed: number }>(sql`
+    WITH call AS (
+      INSERT INTO provider_calls AS mine (workspace_id, job_id, field, provider, operation, as_of, repeatable,
+        idempotency_key, subjects, reserved_cost_micros, lease_until)
+      SELECT ${workspaceId}, ${jobId}, ${field}, ${provider}, ${operation}, ${day}::date, ${repeatable}, key, subjects,
+        cost, ${after(leaseMs)}
+      FROM unnest(${sql.param(keys)}::text[], ${sql.param(counts)}::int[], ${sql.param(costs)}::bigint[])
+        AS new (key, subjects, cost)
+      ON CONFLICT (workspace_id, idempotency_key, operation) DO UPDATE SET
+        status = 'reserved', attempts = mine.attempts + 1, as_of = excluded.as_of,
+        reserved_cost_micros = excluded.reserved_cost_micros, lease_until = excluded.lease_until,
+        error_kind = NULL, http_status = NULL, duration_ms = NULL, ended_at = NULL
+      WHERE mine.status IN ('settled', 'failed')
+      RETURNING id, attempts, idempotency_key
+    ), claim AS (
+      INSERT INTO snapshots (workspace_id, call_id, provider, operation, subject, as_of, prospect_id)
+      SELECT ${workspaceId}, call.id, ${provider}, ${operation}, subject, ${day}::date, prospect
+      FROM unnest(${sql.param(claims.map(({ idempotencyKey }) => idempotencyKey))}::text[],
+        ${sql.param(claims.map(({ subject }) => subject))}::text[],
+        ${sql.param(claims.map(({ prospectId }) => prospectId))}::uuid[]) AS wanted (key, subject, prospect)
+      JOIN call ON call.idempotency_key = wanted.key
+      ON CONFLICT (workspace_id, provider, operation, subject, as_of) DO NOTHING
+      RETURNING 1
+    )
+    SELECT id, attempts AS attempt, idempotency_key AS key, (SELECT count(*) FROM claim)::int AS claimed FROM call`);
+  if (rows.length !== calls.length || rows[0]?.claimed !== claims.length) {
+    throw new Error(`Subjects of ${provider} were claimed past the lock`);
+  }
+  const byKey = new Map(rows.map(({ key, id, attempt }) => [key, { id, attempt }]));
+  return keys.map((key) => byKey.get(key) as CallKey);
+}
+
+/** Written before requests go out. Returns those that are still the caller's; the others must not be sent. */
+export async function markSending(tx: Tx, calls: readonly CallKey[]): Promise<Set<string>> {
+  if (calls.length === 0) return new Set();
+  return idsOf(
+    tx.execute<{ id: string }>(sql`
+      UPDATE provider_calls c SET status = 'sending' FROM ${unnestCalls(calls)} AS mine (id, attempt)
+      WHERE c.id = mine.id AND c.attempts = mine.attempt AND c.status = 'reserved' RETURNING c.id`),
+  );
+}
+
+/** Their owner is alive. Returns those that are still the caller's. */
+export async function renewLeases(tx: Tx, calls: readonly CallKey[], leaseMs: number): Promise<Set<string>> {
+  return idsOf(
+    tx.execute<{ id: string }>(sql`
+      UPDATE provider_calls c SET lease_until = ${after(leaseMs)} FROM ${unnestCalls(calls)} AS mine (id, attempt)
+      WHERE c.id = mine.id AND c.attempts = mine.attempt AND c.status IN ('reserved', 'sending') RETURNING c.id`),
+  );
+}
+
+/** How a call has ended. */
+export interface CallEnd extends CallKey {
+  /**
+   * `settled`: answered, or paid for. `failed`: neither; it may be reserved again. `unknown`: perhaps paid for, and
+   * nobody asks again.
+   */
+  status: "settled" | "failed" | "unknown";
+  /** Whether a request went out, or may have. */
+  requested: boolean;
+  costMicros: number;
+  overchargedMicros: number;
+  found: number;
+  /** Kind of the ProviderError, or another stable code; null for an answer. */
+  errorKind: string | null;
+  httpStatus: number | null;
+  /** From the request's turn to its answer; null where there was no request. */
+  durationMs: number | null;
+  /** The provider itself said that we are too fast. */
+  rateLimited: boolean;
+  answers: readonly AnswerToStore[];
+  /** Paid for, and not heard: its claims become that, instead of being free again. */
+  lost: boolean;
+}
+
+export interface AnswerToStore {
+  subject: string;
+  /** JSON, or null for "not found". */
+  body: string | null;
+  costMicros: number;
+}
+
+export interface EndedCalls {
+  /** Ids of those that were the caller's to end: nothing was written of the others. */
+  ended: Set<string>;
+  answers: StoredAnswer[];
+}
+
+/**
+ * Ends calls and stores their answers. Costs of several attempts add up. An answer that comes after its call was given
+ * up as unknown is taken all the same: nobody can have asked again.
+ */
+export async function endCalls(tx: Tx, ends: readonly CallEnd[]): Promise<EndedCalls> {
+  const calls = ends.map(({ answers: _, ...end }) => end);
+  const answers = ends.flatMap(({ id, answers }) => answers.map((answer) => ({ callId: id, ...answer })));
+  const { rows } = await tx.execute<SnapshotRow & { endedCall: string | null }>(sql`
+    WITH ended AS (
+      UPDATE provider_calls c SET status = e.status, cost_micros = c.cost_micros + e."costMicros",
+        overcharged_micros = c.overcharged_micros + e."overchargedMicros", found = c.found + e.found,
+        requests = c.requests + e.requested::int, rate_limited = c.rate_limited + e."rateLimited"::int,
+        error_kind = e."errorKind", http_status = e."httpStatus", duration_ms = e."durationMs",
+        lease_until = NULL, ended_at = now()
+      FROM jsonb_to_recordset(${JSON.stringify(calls)}::jsonb) AS e (
+        id uuid, attempt int, status text, requested boolean, "costMicros" bigint, "overchargedMicros" bigint,
+        found int, "errorKind" text, "httpStatus" int, "durationMs" int, "rateLimited" boolean, lost boolean)
+      WHERE c.id = e.id AND c.attempts = e.attempt AND c.status IN ('reserved', 'sending', 'unknown')
+      RETURNING c.id, c.status, e.lost
+    ), answer AS (
+      SELECT * FROM unnest(${sql.param(answers.map(({ callId }) => callId))}::uuid[],
+        ${sql.param(answers.map(({ subject }) => subject))}::text[],
+        ${sql.param(answers.map(({ body }) => body))}::text[],
+        ${sql.param(answers.map(({ costMicros }) => costMicros))}::bigint[]) AS a (call_id, subject, body, cost)
+    ), stored AS (
+      UPDATE snapshots s SET status = CASE WHEN a.body IS NULL THEN 'not_found' ELSE 'found' END,
+        body = a.body::jsonb, cost_micros = a.cost, settled_at = now()
+      FROM answer a JOIN ended ON ended.id = a.call_id
+      WHERE s.call_id = a.call_id AND s.subject = a.subject AND s.status = 'claimed'
+      RETURNING ${SNAPSHOT_COLUMNS}
+    ), lost AS (
+      UPDATE snapshots s SET status = 'lost', settled_at = now() FROM ended
+      WHERE s.call_id = ended.id AND s.status = 'claimed' AND ended.lost
+    ), freed AS (
+      DELETE FROM snapshots s USING ended
+      WHERE s.call_id = ended.id AND s.status = 'claimed' AND ended.status <> 'unknown' AND NOT ended.lost
+        AND NOT EXISTS (SELECT FROM answer a WHERE a.call_id = s.call_id AND a.subject = s.subject)
+    )
+    SELECT NULL AS "endedCall", * FROM stored
+    UNION ALL SELECT id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM ended`);
+  return {
+    ended: new Set(rows.flatMap(({ endedCall }) => endedCall ?? [])),
+    answers: rows.filter(({ endedCall }) => endedCall === null).map(toStoredAnswer),
+  };
+}
+
+export interface OpenCall {
+  id: string;
+  workspaceId: string;
+  provider: string;
+  jobId: string;
+  day: string;
+  heldMicros: number;
+  /** One for each subject. */
+  prospectIds: (string | null)[];
+}
+
+/** Calls whose owner is taken for dead, over all workspaces (call it in `inSystem`). */
+export async function findDeadCalls(tx: Tx, limit: number): Promise<{ id: string; workspaceId: string }[]> {
+  const { rows } = await tx.execute<{ id: string; workspaceId: string }>(sql`
+    SELECT id, workspace_id AS "workspaceId" FROM provider_calls
+    WHERE status IN ('reserved', 'sending') AND lease_until <= now() ORDER BY lease_until LIMIT ${limit}`);
+  return rows;
+}
+
+/**
+ * Ends those of the calls whose owner is taken for dead: `unknown` where the request may have gone out and must not be
+ * made again, else `failed`, and their subjects are free. Returns those that failed, with what they held.
+ */
+export async function endDeadCalls(
+  tx: Tx,
+  ids: readonly string[],
+): Promise<{ released: OpenCall[]; unknown: string[] }> {
+  const { rows } = await tx.execute<{ id: string; status: string }>(sql`
+    UPDATE provider_calls SET error_kind = 'lease_expired', lease_until = NULL, ended_at = now(),
+      status = CASE WHEN status = 'sending' AND NOT repeatable THEN 'unknown' ELSE 'failed' END,
+      requests = requests + (status = 'sending' OR repeatable)::int
+    WHERE id = ANY(${sql.param([...ids].sort())}::uuid[]) AND status IN ('reserved', 'sending') AND lease_until <= now()
+    RETURNING id, status`);
+  const failed = rows.flatMap(({ id, status }) => (status === "failed" ? [id] : []));
+  const released = await openCalls(tx, failed);
+  if (failed.length > 0) {
+    await tx.execute(sql`
+      DELETE FROM snapshots WHERE call_id = ANY(${sql.param(failed)}::uuid[]) AND status = 'claimed'`);
+  }
+  return { released, unknown: rows.flatMap(({ id, status }) => (status === "unknown" ? [id] : [])) };
+}
+
+async function openCalls(tx: Tx, ids: readonly string[]): Promise<OpenCall[]> {
+  if (ids.length === 0) return [];
+  const { rows } = await tx.execute<OpenCall & Record<string, unknown>>(sql`
+    SELECT c.id, c.workspace_id AS "workspaceId", c.provider, c.job_id AS "jobId", c.as_of::text AS day,
+           c.reserved_cost_micros AS "heldMicros", coalesce(jsonb_agg(s.prospect_id), '[]') AS "prospectIds"
+    FROM provider_calls c JOIN snapshots s ON s.call_id = c.id AND s.status = 'claimed'
+    WHERE c.id = ANY(${sql.param([...ids])}::uuid[]) GROUP BY c.id`);
+  return rows;
+}
+
+export interface UnknownCall {
+  id: string;
+  jobId: string;
+  provider: string;
+  operation: string;
+  field: string;
+  /** In the provider's terms; what is personal is a hash. */
+  subjects: string[];
+  heldMicros: number;
+  errorKind: string | null;
+  httpStatus: number | null;
+  createdAt: string;
+  endedAt: string;
+}
+
+/** Calls of which nobody knows whether they were paid for, the oldest first. */
+export async function listUnknownCalls(
+  tx: Tx,
+  workspaceId: string,
+  { afterId, limit }: { afterId: string | null; limit: number },
+): Promise<UnknownCall[]> {
+  const { rows } = await tx.execute<UnknownCall & Record<string, unknown>>(sql`
+    SELECT c.id, c.job_id AS "jobId", c.provider, c.operation, c.field, c.reserved_cost_micros AS "heldMicros",
+           c.error_kind AS "errorKind", c.http_status AS "httpStatus",
+           to_jsonb(c.created_at) #>> '{}' AS "createdAt", to_jsonb(c.ended_at) #>> '{}' AS "endedAt",
+           ARRAY(SELECT subject FROM snapshots s WHERE s.call_id = c.id AND s.status = 'claimed' ORDER BY 1) AS subjects
+    FROM provider_calls c
+    WHERE c.workspace_id = ${workspaceId} AND c.status = 'unknown' AND (${afterId}::uuid IS NULL OR c.id > ${afterId})
+    ORDER BY c.id LIMIT ${limit}`);
+  return rows;
+}
+
+/** Locks an unknown call; null: there is none with this id. */
+export async function lockUnknownCall(tx: Tx, id: string): Promise<(OpenCall & CallKey) | null> {
+  const { rows } = await tx.execute<CallKey & Record<string, unknown>>(sql`
+    SELECT id, attempts AS attempt FROM provider_calls WHERE id = ${id} AND status = 'unknown' FOR UPDATE`);
+  if (!rows[0]) return null;
+  const [call] = await openCalls(tx, [id]);
+  return call ? { ...call, attempt: rows[0].attempt } : null;
+}
+
+export interface ProviderFigures {
+  provider: string;
+  /** Calls that have ended in the last 24 hours. */
+  calls: number;
+  settled: number;
+  found: number;
+  costMicros: number;
+  /** Of the last thousand answers; null without any. */
+  medianLatencyMs: number | null;
+}
+
+/** How providers did over the last 24 hours. */
+export async function providerFigures(
+  tx: Tx,
+  workspaceId: string,
+  providers: readonly string[],
+): Promise<ProviderFigures[]> {
+  const { rows } = await tx.execute<ProviderFigures & Record<string, unknown>>(sql`
+    SELECT p.provider, day.calls, day.settled, day.found, day.cost AS "costMicros", last.median AS "medianLatencyMs"
+    FROM unnest(${sql.param([...providers])}::text[]) AS p (provider)
+    CROSS JOIN LATERAL (
+      SELECT count(*)::int AS calls, (count(*) FILTER (WHERE status = 'settled'))::int AS settled,
+             coalesce(sum(found), 0)::int AS found, coalesce(sum(cost_micros), 0)::bigint AS cost
+      FROM provider_calls
+      WHERE workspace_id = ${workspaceId} AND provider = p.provider AND ended_at > now() - interval '24 hours') day
+    CROSS JOIN LATERAL (
+      SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS median FROM (
+        SELECT duration_ms FROM provider_calls
+        WHERE workspace_id = ${workspaceId} AND provider = p.provider AND ended_at > now() - interval '24 hours'
+          AND status = 'settled' AND duration_ms IS NOT NULL
+        ORDER BY ended_at DESC LIMIT 1000) recent) last`);
+  return rows;
+}
+
+const unnestCalls = (calls: readonly CallKey[]) => sql`unnest(${sql.param(calls.map(({ id }) => id))}::uuid[],
+  ${sql.param(calls.map(({ attempt }) => attempt))}::int[])`;
+
+async function idsOf(query: Promise<{ rows: { id: string }[] }>): Promise<Set<string>> {
+  return new Set((await query).rows.map(({ id }) => id));
 }

@@ -1,5 +1,6 @@
-/** ANAF v9 as a source of fields. One answer serves every field: the adapter asks once a day for a tax id. */
-import type { AnafCompany } from "#src/providers/anaf/schemas.ts";
+/** ANAF v9 as a source of fields. One answer serves every field: the gateway asks once a day for a tax id. */
+import type { AnafCompany, AnafRecord } from "#src/providers/anaf/schemas.ts";
+import { askProvider } from "./ask-provider.ts";
 import type { Source, SourceAnswer } from "./define-field.ts";
 
 /** The register is the authority, but its addresses and phones are as old as the last declaration. */
@@ -7,43 +8,27 @@ const CONFIDENCE_PCT = 95;
 
 /** A source that takes its value from the company's record at the tax authority. */
 export function askAnaf<Value>(pick: (company: AnafCompany) => Value): Source<Value> {
-  return {
+  const source = askProvider<number, AnafRecord, AnafRecord>({
     provider: "anaf",
+    operation: (deps) => deps.providers.anaf?.taxpayers,
+    subject: ({ cui }) => cui,
+    pick: (record) => ({ value: record, confidencePct: CONFIDENCE_PCT }),
+  });
+  return {
+    ...source,
     async ask(deps, key, targets) {
-      const context = { workspaceId: key.workspaceId, jobId: key.jobId, field: key.field };
-      const answers = await deps.providers.anaf.lookup(
-        context,
-        targets.map(({ cui }) => cui),
-      );
-      return new Map(
-        targets.map(({ id, cui }): [string, SourceAnswer<Value>] => {
-          const answer = answers.get(cui);
-          switch (answer?.status) {
-            case "found": {
-              const { company, snapshotId, observedAt } = answer;
-              return [
-                id,
-                {
-                  status: "found",
-                  value: pick(company),
-                  confidencePct: CONFIDENCE_PCT,
-                  snapshotId,
-                  observedAt,
-                },
-              ];
-            }
-            case "notFound":
-              return [
-                id,
-                { status: "notFound", snapshotId: answer.snapshotId, observedAt: answer.observedAt },
-              ];
-            case "malformed":
-              return [id, { status: "failed", code: "malformed_answer", retryable: false }];
-            default:
-              return [id, { status: "failed", code: "missing_from_answer", retryable: true }];
-          }
-        }),
-      );
+      const answers = await source.ask(deps, key, targets);
+      return new Map([...answers].map(([id, answer]) => [id, toValue(answer, pick)]));
     },
   };
+}
+
+/** A record that could not be read is no answer, and asking again today brings the same. */
+function toValue<Value>(
+  answer: SourceAnswer<AnafRecord>,
+  pick: (company: AnafCompany) => Value,
+): SourceAnswer<Value> {
+  if (answer.status !== "found") return answer;
+  if ("malformed" in answer.value) return { status: "failed", code: "malformed_answer", retryable: false };
+  return { ...answer, value: pick(answer.value.company) };
 }

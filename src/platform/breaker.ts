@@ -22,6 +22,8 @@ export type BreakerState = "closed" | "open" | "half_open";
 
 export interface Breaker {
   state(): BreakerState;
+  /** Milliseconds until it may be tried again; 0 unless it is open. */
+  retryAfterMs(): number;
   /**
    * Does the work, unless the breaker is open. The work has to end by itself: give it a timeout.
    * @param isFailure whether an error is the service's failure (an outage) or not ("no such company"); null when it
@@ -46,6 +48,7 @@ export function createBreaker({ now, ...rules }: BreakerOptions): Breaker {
       if (circuit.state === "closed") return "closed";
       return circuit.state === "open" && nowMs() < circuit.untilMs ? "open" : "half_open";
     },
+    retryAfterMs: () => (circuit.state === "open" ? Math.max(circuit.untilMs - nowMs(), 0) : 0),
     async run(work, isFailure) {
       const admission = admit(circuit, nowMs());
       if (!admission.admitted) throw new BreakerOpenError(admission.retryAfterMs ?? RETRY_WHILE_PROBING_MS);

@@ -3,6 +3,7 @@
  * (`gateway.ts`) makes safe to use: once a day per subject, within limits and budgets, through crashes.
  */
 import type { z } from "zod";
+import type { Logger } from "./logger.ts";
 
 /** A limit as the provider states it, all windows at once; requests are smoothed over the tightest. */
 export interface RateLimit {
@@ -11,6 +12,8 @@ export interface RateLimit {
   windows: readonly { limit: number; periodMs: number }[];
   /** Requests under way at once, by this process. */
   inFlight: number;
+  /** Added to every period: the way to the provider may take longer for one request than for the next. Default 20. */
+  marginMs?: number;
   /** Among those waiting for the same limit, lower goes first (default 0). A job's own priority comes before it. */
   rank?: number;
 }
@@ -31,6 +34,10 @@ export interface RequestContext {
   signal: AbortSignal;
   /** To be called as soon as the request is on the wire: that moment is what a rate limit counts. */
   onSent: () => void;
+  /** The day that the answer is to be about: today in Romania, ISO 8601. */
+  asOf: string;
+  /** For what is odd in an answer: counts and paths, never values. */
+  logger: Logger;
 }
 
 /** One thing that can be asked of a provider about one or more subjects at once. */
@@ -41,7 +48,7 @@ export interface ProviderOperation<Subject, Body> {
   price: Price;
   /** Subjects that one request can ask about. */
   batchSize: number;
-  /** Whether a request with unknown outcome may be made again: a free read. Else it is left for a person. */
+  /** Whether a request with unknown outcome may be made again: a free read, no other. Else it is left for a person. */
   repeatable: boolean;
   /** Names a subject in the ledger and among the snapshots, which are kept: hash what is personal. */
   keyOf(subject: Subject): string;
@@ -64,6 +71,11 @@ export interface ProviderDefinition<Env extends z.ZodRawShape, Ops extends Opera
   env: Env;
   /** Its operations, or null while its credentials are not given: then it is off, and says so. */
   connect(env: z.output<z.ZodObject<Env>>): Ops | null;
+  /**
+   * One cheap request, free where there is one, that tells whether the provider can be reached and accepts our key.
+   * @throws ProviderError
+   */
+  healthCheck?(env: z.output<z.ZodObject<Env>>, context: { signal: AbortSignal }): Promise<void>;
 }
 
 /** Checks a definition's types. */

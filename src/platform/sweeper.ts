@@ -1,6 +1,7 @@
 /** Looks every few seconds for work that was started and never ended. Runs in each replica; they share it. */
 import { type ChunkWorkDeps, type RunnablePlan, sweepOverdueWork } from "./chunk-work.ts";
 import { sweepOverdueImports } from "./import-work.ts";
+import { sweepDeadCalls } from "./unanswered-calls.ts";
 
 const EVERY_MS = 5000;
 
@@ -12,6 +13,7 @@ export function startSweeper(deps: ChunkWorkDeps, plan: RunnablePlan): () => Pro
     try {
       await sweepOverdueImports(deps);
       await sweepOverdueWork(deps, plan);
+      await sweepDeadCalls(deps);
     } catch (error) {
       if (!stopped) deps.logger.warn({ err: error }, "sweeping failed, trying again");
     }
