@@ -11,7 +11,7 @@ import { Gatekeeper } from "./ingest/gatekeeper.ts";
 import { planRuns } from "./ingest/plan-runs.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
-import { Operations } from "./operations/operations.ts";
+import { createOperations } from "./operations/operations.ts";
 import type { IncomingEvent } from "./protocol/events.ts";
 import { Registry, type SyncRequest, type SyncResult } from "./registry.ts";
 import { Backlog } from "./scheduler/backlog.ts";
@@ -117,7 +117,7 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
     return sent?.runId ?? null;
   };
 
-  const operations = new Operations({ ...ports, scheduler, executor, cancel, sync });
+  const operations = createOperations({ ...ports, scheduler, executor, cancel, sync });
   const server = await startHttpServer(
     { config, database, registry, executor, accept, operations, sync, signal },
     log,

@@ -86,8 +86,8 @@ describe.skipIf(Boolean(process.env.INNGEST_BASE_URL))("the engine's page", () =
     const eventId = await world.send("shown", {});
     const [run] = await world.ended(eventId);
     const listed = async (query: string) => (await get(`/?${query}`)).text.includes(`/runs/${run?.run_id}`);
-    expect(await listed(`function=${slug}&status=1`)).toBe(true);
-    expect(await listed(`function=${slug}&status=2`)).toBe(false);
+    expect(await listed(`function=${slug}&status=Completed`)).toBe(true);
+    expect(await listed(`function=${slug}&status=Failed`)).toBe(false);
     expect(await listed("to=2020-01-01T00:00")).toBe(false);
     expect(await listed("from=2020-01-01T00:00")).toBe(true);
     for (const id of [run?.run_id, eventId])
@@ -118,6 +118,26 @@ describe.skipIf(Boolean(process.env.INNGEST_BASE_URL))("the engine's page", () =
     expect((await get("/")).text).toContain("paused");
     await post(`/functions/${slug}/resume`);
     expect((await get("/")).text).not.toContain("paused");
+  });
+
+  test("many runs are cancelled by one form, which says how many before it is sent", async () => {
+    const events = [await world.send("sleepy"), await world.send("sleepy"), await world.send("sleepy")];
+    const query = `/?function=${slug.replace("shown", "sleepy")}&status=Running`;
+    const form = await until(
+      async () =>
+        (await get(query)).text.match(/<form[^>]*action="\/bulk">.*?Cancel 3 running runs/s)?.[0] ?? null,
+      10_000,
+      () => "the form that cancels three runs",
+    );
+    const inputs = [...form.matchAll(/name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [
+      name,
+      value,
+    ]);
+    for (let click = 0; click < 2; click++)
+      expect((await post("/bulk", Object.fromEntries(inputs))).status).toBe(303);
+    for (const event of events) expect(await world.ended(event)).toMatchObject([{ status: "Cancelled" }]);
+    expect((await get("/")).text.match(/3 of 3/g)).toHaveLength(1);
+    expect((await get(query)).text).toContain("0 running runs in all");
   });
 
   test("a form of another site is refused, even with the cookie", async () => {

@@ -1,44 +1,48 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { matches } from "../expressions.ts";
 import type { Log } from "../log.ts";
-import { ulidFloor } from "../protocol/ids.ts";
 import type { Database } from "../state/database.ts";
+import { countRuns, type RunFilter, runsAfter } from "../state/run-queries.ts";
+import type { Writer } from "../state/writer.ts";
 
-export type BulkKind = "cancel" | "replay";
-
-/** Which runs an operation is about; `status` as in RunStatus, null for any that the operation can be done to. */
-export interface BulkFilter {
-  fnId: string | null;
-  status: number | null;
-  fromMs: number;
-  toMs: number;
+/** Which runs an operation is about. */
+export interface BulkFilter extends RunFilter {
   /** Only runs whose event this expression accepts. */
   if: string | null;
 }
 
-export interface BulkOperation {
+/** What is asked for. */
+export interface BulkRequest {
+  /** Given by the caller: asking twice is asking once. */
   id: string;
-  kind: BulkKind;
+  kind: "cancel" | "replay";
   filter: BulkFilter;
   /** Runs per second. */
   rate: number;
+}
+
+export interface BulkOperation extends BulkRequest {
   status: "running" | "done" | "stopped";
-  /** Runs that the filter chose at the start (before `if`), and how many of them were looked at. */
+  /** Runs that the filter chose at the start (before its `if`), and how many of them were looked at. */
   total: number;
   done: number;
+  /** The last run that was looked at; "" for none. */
+  afterRunId: string;
   createdAt: Date;
   endedAt: Date | null;
 }
 
 export interface BulkPorts {
   database: Database;
+  writer: Writer;
   log: Log;
-  cancel: (runId: string, reason: string) => Promise<boolean>;
+  cancel: (runId: string, reason: string) => Promise<unknown>;
   /** Starts a run anew, once per key. */
-  replay: (runId: string, onceKey: string) => Promise<void>;
+  replay: (runId: string, onceKey: string) => Promise<unknown>;
 }
 
-const COLUMNS = "id, kind, filter, rate, status, total, done, created_at, ended_at, after_run_id";
 const MAX_BATCH = 50;
+const RETRY_MS = 1_000;
 
 /**
  * Cancels or replays many runs, a batch at a time and no faster than its rate. The place it has come to is kept
@@ -46,7 +50,8 @@ const MAX_BATCH = 50;
  */
 export class BulkOperations {
   readonly #ports: BulkPorts;
-  readonly #running = new Set<string>();
+  /** Changed in memory first; the writer keeps the order. */
+  readonly #running = new Map<string, BulkOperation>();
   #stopped = false;
 
   constructor(ports: BulkPorts) {
@@ -55,138 +60,97 @@ export class BulkOperations {
 
   /** Goes on with what a former process left unfinished. */
   async resume(): Promise<void> {
-    const found = await this.#ports.database.pool.query(
-      "select id from bulk_operation where status = 'running'",
-    );
-    for (const row of found.rows) void this.#run(String(row.id));
+    for (const operation of await this.#select("where status = 'running'")) void this.#run(operation);
   }
 
   stop(): void {
     this.#stopped = true;
   }
 
-  /** How many runs an operation would look at now. */
-  async preview(kind: BulkKind, filter: BulkFilter): Promise<number> {
-    const { text, values } = where(kind, filter, "");
-    const found = await this.#ports.database.pool.query<{ n: number }>(
-      `select count(*)::bigint as n from run r where ${text}`,
-      values,
-    );
-    return found.rows[0]?.n ?? 0;
-  }
-
-  /** Begins an operation; the one that is there already when the id is known. */
-  async begin(id: string, kind: BulkKind, filter: BulkFilter, rate: number): Promise<BulkOperation> {
-    await this.#ports.database.pool.query(
-      `insert into bulk_operation (id, kind, filter, rate, total) values ($1, $2, $3, $4, $5) on conflict do nothing`,
-      [id, kind, JSON.stringify(filter), rate, await this.preview(kind, filter)],
-    );
-    void this.#run(id);
-    return (await this.get(id)) as BulkOperation;
+  /** Begins an operation; when the id is known, the one that is there already. */
+  async begin(request: BulkRequest): Promise<{ operation: BulkOperation; isNew: boolean }> {
+    const total = await countRuns(this.#ports.database, request.filter);
+    const known = (await this.get(request.id)) ?? this.#running.get(request.id);
+    if (known) return { operation: known, isNew: false };
+    const place = { status: "running", total, done: 0, afterRunId: "" } as const;
+    const operation: BulkOperation = { ...request, ...place, createdAt: new Date(), endedAt: null };
+    this.#running.set(operation.id, operation);
+    await this.#save(operation);
+    void this.#run(operation);
+    return { operation, isNew: true };
   }
 
   async get(id: string): Promise<BulkOperation | null> {
-    const found = await this.#ports.database.pool.query(
-      `select ${COLUMNS} from bulk_operation where id = $1`,
-      [id],
-    );
-    return found.rows[0] ? read(found.rows[0]) : null;
+    return (await this.#select("where id = $1", id))[0] ?? null;
   }
 
   /** The newest operations first. */
   async list(limit: number): Promise<BulkOperation[]> {
-    const found = await this.#ports.database.pool.query(
-      `select ${COLUMNS} from bulk_operation order by created_at desc limit $1`,
-      [limit],
-    );
-    return found.rows.map(read);
+    return await this.#select("order by created_at desc limit $1", limit);
   }
 
   /** Ends an operation early; what it has done stays done. False when it is not running. */
   async end(id: string): Promise<boolean> {
-    const ended = await this.#ports.database.pool.query(
-      "update bulk_operation set status = 'stopped', ended_at = now() where id = $1 and status = 'running'",
-      [id],
-    );
-    return ended.rowCount === 1;
+    const operation = this.#running.get(id);
+    if (operation?.status !== "running") return false;
+    operation.status = "stopped";
+    await this.#save(operation);
+    return true;
   }
 
-  async #run(id: string): Promise<void> {
-    if (this.#running.has(id)) return;
-    this.#running.add(id);
-    try {
-      while (!this.#stopped) {
-        const startedAt = Date.now();
-        const step = await this.#batch(id).catch((error: unknown) => {
-          if (!this.#stopped)
-            this.#ports.log.warn({ err: error, id }, "a bulk operation failed; trying again");
-          return { waitMs: 1_000 };
-        });
-        if (!step) return;
-        await new Promise((resolve) => setTimeout(resolve, startedAt + step.waitMs - Date.now()).unref());
-      }
-    } finally {
-      this.#running.delete(id);
-    }
-  }
-
-  /** Does one batch; null when the operation has ended. */
-  async #batch(id: string): Promise<{ waitMs: number } | null> {
-    const { pool } = this.#ports.database;
-    const found = await pool.query(
-      `select ${COLUMNS} from bulk_operation where id = $1 and status = 'running'`,
-      [id],
-    );
-    if (!found.rows[0]) return null;
-    const operation = read(found.rows[0]);
-    const { text, values } = where(operation.kind, operation.filter, String(found.rows[0].after_run_id));
+  async #run(operation: BulkOperation): Promise<void> {
+    this.#running.set(operation.id, operation);
     const size = Math.min(MAX_BATCH, operation.rate);
-    const runs = await pool.query<{ id: string; body: string | null }>(
-      `select r.id, e.body from run r left join event e on e.internal_id = r.event_id
-       where ${text} order by r.id limit ${size}`,
+    while (operation.status === "running" && !this.#stopped) {
+      const nextAtMs = Date.now() + (size / operation.rate) * 1_000;
+      try {
+        await this.#batch(operation, size);
+      } catch (error) {
+        if (this.#stopped) return;
+        this.#ports.log.warn({ err: error, id: operation.id }, "a bulk operation failed; trying again");
+        await sleep(RETRY_MS, null, { ref: false });
+      }
+      if (operation.status === "running")
+        await sleep(Math.max(0, nextAtMs - Date.now()), null, { ref: false });
+    }
+    this.#running.delete(operation.id);
+  }
+
+  async #batch(operation: BulkOperation, size: number): Promise<void> {
+    const { id, kind, filter, afterRunId } = operation;
+    const runs = await runsAfter(this.#ports.database, filter, afterRunId, size);
+    await Promise.all(
+      runs
+        .filter(({ body }) => matches(filter.if, { event: JSON.parse(body ?? "{}") as unknown }))
+        .map((run) =>
+          kind === "cancel"
+            ? this.#ports.cancel(run.id, `bulk operation ${id}`)
+            : this.#ports.replay(run.id, `bulk ${id} ${run.id}`),
+        ),
+    );
+    operation.done += runs.length;
+    operation.afterRunId = runs.at(-1)?.id ?? afterRunId;
+    if (runs.length < size && operation.status === "running") operation.status = "done";
+    await this.#save(operation);
+  }
+
+  /** By the engine's one writer: an engine that has lost its lock must not write. */
+  async #save(operation: BulkOperation): Promise<void> {
+    const { id, kind, filter, rate, status, total, done, afterRunId, createdAt } = operation;
+    const text = `insert into bulk_operation (id, kind, filter, rate, status, total, done, after_run_id, created_at)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+      on conflict (id) do update set status = excluded.status, done = excluded.done,
+        after_run_id = excluded.after_run_id, ended_at = case when excluded.status <> 'running' then now() end`;
+    const values = [id, kind, JSON.stringify(filter), rate, status, total, done, afterRunId, createdAt];
+    await this.#ports.writer.commit({ statements: [{ text, values }] });
+  }
+
+  async #select(rest: string, ...values: unknown[]): Promise<BulkOperation[]> {
+    const found = await this.#ports.database.pool.query<Omit<BulkOperation, "filter"> & { filter: string }>(
+      `select id, kind, filter, rate, status, total, done, after_run_id as "afterRunId",
+         created_at as "createdAt", ended_at as "endedAt" from bulk_operation ${rest}`,
       values,
     );
-    const condition = operation.filter.if;
-    const chosen = runs.rows.filter(
-      (run) => condition === null || matches(condition, { event: JSON.parse(run.body ?? "{}") as unknown }),
-    );
-    await Promise.all(
-      chosen.map((run) =>
-        operation.kind === "cancel"
-          ? this.#ports.cancel(run.id, `bulk operation ${id}`)
-          : this.#ports.replay(run.id, `bulk ${id} ${run.id}`),
-      ),
-    );
-    const last = runs.rows.length < size;
-    await pool.query(
-      `update bulk_operation set done = done + $2, after_run_id = coalesce($3, after_run_id),
-         status = case when $4 then 'done' else status end, ended_at = case when $4 then now() end
-       where id = $1 and status = 'running'`,
-      [id, runs.rows.length, runs.rows.at(-1)?.id ?? null, last],
-    );
-    return last ? null : { waitMs: (size / operation.rate) * 1_000 };
+    return found.rows.map((row) => ({ ...row, filter: JSON.parse(row.filter) as BulkFilter }));
   }
-}
-
-/** The condition of a filter; runs can be cancelled while they go on, and replayed when they have ended. */
-function where(kind: BulkKind, filter: BulkFilter, afterRunId: string): { text: string; values: unknown[] } {
-  return {
-    text: `r.id > $1 and r.id >= $2 and r.id < $3 and ($4::uuid is null or r.fn_id = $4)
-       and ($5::smallint is null or r.status = $5) and r.status ${kind === "cancel" ? "= 0" : "<> 0"}`,
-    values: [afterRunId, ulidFloor(filter.fromMs), ulidFloor(filter.toMs), filter.fnId, filter.status],
-  };
-}
-
-function read(row: Record<string, unknown>): BulkOperation {
-  return {
-    id: String(row.id),
-    kind: row.kind as BulkKind,
-    filter: JSON.parse(String(row.filter)) as BulkFilter,
-    rate: Number(row.rate),
-    status: row.status as BulkOperation["status"],
-    total: Number(row.total),
-    done: Number(row.done),
-    createdAt: row.created_at as Date,
-    endedAt: row.ended_at as Date | null,
-  };
 }

@@ -2,6 +2,8 @@ import type { MiddlewareHandler } from "hono";
 import type { EngineConfig } from "../config.ts";
 import { bearerMatches } from "../protocol/signing.ts";
 
+const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
+
 /**
  * In dev mode, where no key is asked for, only this machine itself is answered: not a web page from elsewhere
  * that a browser on this machine shows, nor one whose name was made to resolve to it.
@@ -16,14 +18,11 @@ export function onlyThisMachine(config: EngineConfig): MiddlewareHandler {
   };
 }
 
-const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
-
 /** Lets a request pass that carries a signing key (or its fallback) as bearer token; in dev mode, any. */
 export function requireSigningKey(config: EngineConfig): MiddlewareHandler {
   return async (c, next) => {
-    if (!config.devMode && !bearerMatches(c.req.header("authorization"), config.signingKeys)) {
+    if (!config.devMode && !bearerMatches(c.req.header("authorization"), config.signingKeys))
       return c.text("Authentication failed\n", 401);
-    }
     await next();
   };
 }

@@ -1,22 +1,24 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import type { Log } from "../log.ts";
-import { onlyThisMachine } from "./auth.ts";
-import { checkpointRoutes } from "./checkpoint-routes.ts";
+import { onlyThisMachine, requireSigningKey } from "./auth.ts";
 import type { ServerContext } from "./context.ts";
-import { devRoutes } from "./dev-routes.ts";
-import { eventRoutes } from "./event-routes.ts";
 import { operationRoutes } from "./operation-routes.ts";
 import { pageRoutes } from "./page-routes.ts";
-import { registerRoutes } from "./register-routes.ts";
-import { runRoutes } from "./run-routes.ts";
-import { signalRoutes } from "./signal-routes.ts";
+import { refusal } from "./requests.ts";
+import { restRoutes } from "./rest-routes.ts";
+import { sdkRoutes } from "./sdk-routes.ts";
 
 /** The largest request to anything but `/e`, which has its own limit: a checkpoint may carry large results. */
 const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
+
+/** How long requests under way have to end when the engine does. */
+const CLOSE_MS = 500;
 
 export interface HttpServer {
   port: number;
@@ -25,52 +27,47 @@ export interface HttpServer {
 
 /** Listens, and resolves once it does; rejects when the port is taken. */
 export async function startHttpServer(context: ServerContext, log: Log): Promise<HttpServer> {
+  const { config } = context;
+  const server = serve({
+    fetch: application(context, log).fetch,
+    hostname: config.host,
+    port: config.port,
+  }) as Server;
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      server.close();
+      setTimeout(() => server.closeAllConnections(), CLOSE_MS).unref();
+      await once(server, "close");
+    },
+  };
+}
+
+function application(context: ServerContext, log: Log): Hono {
+  const { config } = context;
   const app = new Hono();
   app.use(async (c, next) => {
+    c.header("x-inngest-server-kind", config.devMode ? "dev" : "cloud");
     await next();
-    c.res.headers.set("x-inngest-server-kind", context.config.devMode ? "dev" : "cloud");
   });
-  app.use(onlyThisMachine(context.config));
+  app.use(onlyThisMachine(config));
+  for (const path of ["/dev", "/fn/*", "/metrics", "/v0/*", "/v1/*"])
+    app.use(path, requireSigningKey(config));
   const limit = bodyLimit({
     maxSize: MAX_REQUEST_BYTES,
-    onError: (c) =>
-      c.json({ error: `Request is over the max size: ${MAX_REQUEST_BYTES} bytes`, status: 413 }, 413),
+    onError: (c) => refusal(c, 413, `Request is over the max size: ${MAX_REQUEST_BYTES} bytes`),
   });
-  for (const path of ["/v1/*", "/fn/*"]) app.use(path, limit);
-  app.route("/", devRoutes(context));
-  app.route("/", eventRoutes(context));
-  app.route("/", registerRoutes(context));
-  app.route("/", checkpointRoutes(context));
-  app.route("/", runRoutes(context));
-  app.route("/", signalRoutes(context));
-  app.route("/", operationRoutes(context));
-  app.route("/", pageRoutes(context));
-  app.notFound((c) =>
-    c.json({ error: `The local engine has no ${c.req.method} ${c.req.path}.`, status: 404 }, 404),
-  );
+  for (const path of ["/fn/*", "/v1/*"]) app.use(path, limit);
+  for (const routes of [sdkRoutes, restRoutes, operationRoutes, pageRoutes]) app.route("/", routes(context));
+  app.notFound((c) => refusal(c, 404, `The local engine has no ${c.req.method} ${c.req.path}.`));
   app.onError((error, c) => {
-    if (error instanceof HTTPException) return error.getResponse();
+    if (error instanceof HTTPException) return error.res ?? refusal(c, error.status as 400, error.message);
     // Postgres refuses a value of the request, such as a NUL character in an id.
     if (/^22/.test(String((error as { code?: unknown }).code)))
-      return c.json({ error: "The request holds a value that cannot be read.", status: 400 }, 400);
+      return refusal(c, 400, "The request holds a value that cannot be read.");
     log.error({ err: error, path: c.req.routePath }, "a request failed");
-    return c.json({ error: "The engine could not do this just now.", status: 500 }, 500);
+    return refusal(c, 500, "The engine could not do this just now.");
   });
-  return await new Promise((resolve, reject) => {
-    const server = serve(
-      { fetch: app.fetch, hostname: context.config.host, port: context.config.port },
-      (info: AddressInfo) => {
-        resolve({
-          port: info.port,
-          close: () =>
-            new Promise((done) => {
-              server.close(() => done());
-              if ("closeAllConnections" in server)
-                setTimeout(() => server.closeAllConnections(), 500).unref();
-            }),
-        });
-      },
-    );
-    server.on("error", reject);
-  });
+  return app;
 }

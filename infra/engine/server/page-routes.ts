@@ -1,107 +1,138 @@
 import { type Context, Hono } from "hono";
 import { csrf } from "hono/csrf";
+import { html } from "hono/html";
+import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
-import { listRuns, readTimeline } from "../state/run-queries.ts";
+import { z } from "zod";
+import { countRuns, listRuns, readTimeline, selectRuns } from "../state/run-queries.ts";
 import type { ServerContext } from "./context.ts";
-import { messagePage, PAGE_SIZE, runPage, runsPage, signInPage } from "./page-views.ts";
-import { Sessions } from "./session.ts";
+import { type Html, layout } from "./page-layout.ts";
+import { runPage } from "./page-run.ts";
+import { PAGE_SIZE, runsPage } from "./page-runs.ts";
+import { parse, refuse, rerunSchema, servedFunction } from "./requests.ts";
+import { bulkSchema, filterSchema, readBulk, readFilter } from "./run-filter.ts";
+import { isSignedIn, signIn, signOut } from "./session.ts";
+
+/** What stands in the list's address; a filter that cannot be read is none. */
+const querySchema = filterSchema
+  .extend({ before: z.string().nullable().default(null), search: z.string().trim().default("") })
+  .catch({ before: null, search: "" });
 
 /** The engine's page: functions, runs, one run's timeline, and what may be done to them. Plain HTML and forms. */
 export function pageRoutes(context: ServerContext): Hono {
   const { database, operations, registry, config } = context;
-  const sessions = new Sessions(config);
   const app = new Hono();
-  const paths = ["/", "/sign-in", "/sign-out", "/runs/*", "/functions/*"];
-  for (const path of paths) {
-    app.use(
-      path,
-      secureHeaders({
-        contentSecurityPolicy: {
-          defaultSrc: ["'none'"],
-          styleSrc: ["'unsafe-inline'"],
-          formAction: ["'self'"],
-          frameAncestors: ["'none'"],
-          baseUri: ["'none'"],
-        },
-        referrerPolicy: "same-origin",
-        strictTransportSecurity: false,
-      }),
-    );
-    app.use(path, csrf());
-    app.use(path, async (c, next) => {
+  const show = (c: Context, title: string, body: Html, isSignIn = false) =>
+    c.html(layout(title, body, !config.devMode && !isSignIn));
+
+  for (const path of ["/", "/sign-in", "/sign-out", "/runs/*", "/functions/*", "/bulk/*"])
+    app.use(path, headers, csrf(), async (c, next) => {
       c.header("cache-control", "no-store");
-      if (c.req.path === "/sign-in" && !config.devMode) return await next();
-      if (await sessions.isIn(c)) return await next();
+      const isOpen = c.req.path === "/sign-in" && !config.devMode;
+      if (isOpen || (await isSignedIn(c, config))) return await next();
       if (c.req.header("authorization")) return c.text("Authentication failed\n", 401);
       return c.redirect("/sign-in", 303);
     });
-  }
 
-  app.get("/sign-in", (c) => c.html(signInPage(null)));
+  app.onError((error, c) => {
+    if (!(error instanceof HTTPException) || error.res) throw error;
+    c.status(error.status);
+    return show(c, "Not done", messagePage(error.message));
+  });
+
+  app.get("/sign-in", (c) => show(c, "Sign in", signInForm(""), true));
   app.post("/sign-in", async (c) => {
-    const key = (await c.req.parseBody()).key;
-    if (typeof key === "string" && (await sessions.signIn(c, key.trim()))) return c.redirect("/", 303);
-    return c.html(signInPage("That is not this engine's signing key."), 401);
+    const { key } = await c.req.parseBody();
+    if (typeof key === "string" && (await signIn(c, config, key.trim()))) return c.redirect("/", 303);
+    c.status(401);
+    return show(c, "Sign in", signInForm("That is not this engine's signing key."), true);
   });
   app.post("/sign-out", (c) => {
-    sessions.signOut(c);
+    signOut(c);
     return c.redirect("/sign-in", 303);
   });
 
   app.get("/", async (c) => {
-    const query = c.req.query();
-    const search = query.search?.trim() ?? "";
-    if (search !== "") return await found(c, search);
-    const fn = query.function ? registry.bySlug(query.function) : null;
-    if (query.function && !fn) return c.html(messagePage("No such function", "No app serves it now."), 404);
-    const filter = {
-      fnId: fn?.id ?? null,
-      status: /^[0-3]$/.test(query.status ?? "") ? Number(query.status) : null,
-      fromMs: instant(query.from),
-      toMs: instant(query.to),
-      beforeId: query.before || null,
-    };
-    const runs = await listRuns(database, filter, PAGE_SIZE + 1);
-    return c.html(runsPage({ registry, runs, query, canSignOut: !config.devMode }));
+    const query = filled(c.req.query());
+    const { search, before, ...asked } = querySchema.parse(query);
+    if (search !== "") return c.redirect(`/runs/${await findRun(search)}`, 303);
+    const filter = readFilter(registry, asked);
+    const [runs, total, bulk] = await Promise.all([
+      listRuns(database, filter, before, PAGE_SIZE + 1),
+      filter.status === null ? null : countRuns(database, filter),
+      operations.bulk.list(5),
+    ]);
+    const page = runsPage({ registry, runs, query, total, operations: bulk });
+    return show(c, "Runs", page);
   });
 
-  /** An id of a run opens it, one of an event lists its runs. */
-  const found = async (c: Context, search: string): Promise<Response> => {
-    if (await readTimeline(database, search)) return c.redirect(`/runs/${encodeURIComponent(search)}`, 303);
-    const byEvent = await database.pool.query<{ id: string }>(
-      `select r.id from run r where r.event_id = $1 order by r.id desc limit 1`,
-      [search],
-    );
-    if (byEvent.rows[0]) return c.redirect(`/runs/${byEvent.rows[0].id}`, 303);
-    return c.html(messagePage("Nothing found", `No run or event has the id "${search}".`), 404);
+  /** The id that was searched for when it is a run's; the newest run of the event when it is an event's. */
+  const findRun = async (id: string): Promise<string> => {
+    const [run] = await selectRuns(database, "where id = $1 or event_id = $1 order by id desc limit 1", id);
+    return run?.id ?? refuse(404, `No run or event has the id "${id}".`);
   };
 
   app.get("/runs/:id", async (c) => {
     const timeline = await readTimeline(database, c.req.param("id"));
-    if (!timeline) return c.html(messagePage("No such run", "It may be older than the retention."), 404);
-    return c.html(runPage({ registry, ...timeline, canSignOut: !config.devMode }));
+    if (!timeline) refuse(404, "There is no such run; it may be older than the retention.");
+    return show(c, `Run ${timeline.run.id}`, runPage(registry, timeline));
   });
+
   app.post("/runs/:id/cancel", async (c) => {
-    await operations.cancel(c.req.param("id"), "asked for on the page");
-    return c.redirect(`/runs/${encodeURIComponent(c.req.param("id"))}`, 303);
+    const id = c.req.param("id");
+    await operations.cancel(id, "asked for on the page");
+    return c.redirect(`/runs/${encodeURIComponent(id)}`, 303);
   });
+
   app.post("/runs/:id/rerun", async (c) => {
-    const { fromStep } = await c.req.parseBody();
-    const result = await operations.rerun(c.req.param("id"), typeof fromStep === "string" ? fromStep : null);
-    if (!result.ok) return c.html(messagePage("Not started", result.problem), 404);
-    return c.redirect(`/runs/${result.runId}`, 303);
+    const { fromStep } = parse(rerunSchema, await c.req.parseBody());
+    const result = await operations.rerun(c.req.param("id"), { fromStep });
+    return result.ok ? c.redirect(`/runs/${result.runId}`, 303) : refuse(404, result.problem);
   });
+
   app.post("/functions/:slug/:verb{pause|resume}", async (c) => {
-    const fn = registry.bySlug(c.req.param("slug"));
-    if (!fn) return c.html(messagePage("No such function", "No app serves it now."), 404);
+    const fn = servedFunction(registry, c.req.param("slug"));
     await operations.setPaused(fn, c.req.param("verb") === "pause");
+    return c.redirect("/", 303);
+  });
+
+  app.post("/bulk", async (c) => {
+    await operations.bulk.begin(readBulk(registry, parse(bulkSchema, await c.req.parseBody())));
+    return c.redirect("/", 303);
+  });
+
+  app.post("/bulk/:id/stop", async (c) => {
+    await operations.bulk.end(c.req.param("id"));
     return c.redirect("/", 303);
   });
   return app;
 }
 
-/** An instant from a form's field, in UTC; null when it is empty or none. */
-function instant(text: string | undefined): number | null {
-  const at = text ? Date.parse(`${text}Z`) : Number.NaN;
-  return Number.isNaN(at) ? null : at;
+const headers = secureHeaders({
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    styleSrc: ["'unsafe-inline'"],
+    formAction: ["'self'"],
+    frameAncestors: ["'none'"],
+    baseUri: ["'none'"],
+  },
+  referrerPolicy: "same-origin",
+  strictTransportSecurity: false,
+});
+
+/** The fields of a form that are not empty. */
+function filled(fields: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ""));
+}
+
+function messagePage(sentence: string): Html {
+  return html`<section><p>${sentence}</p><p><a href="/">All runs</a></p></section>`;
+}
+
+function signInForm(problem: string): Html {
+  return html`<section><h1>Sign in</h1>
+    <form method="post" action="/sign-in" class="filters">
+      <label>Signing key<input type="password" name="key" autocomplete="current-password" required autofocus></label>
+      <button>Sign in</button></form>
+    ${problem ? html`<p class="error" role="alert">${problem}</p>` : ""}</section>`;
 }
