@@ -14,7 +14,10 @@ import {
 } from "#src/platform/provider.ts";
 import type { Redis } from "#src/platform/redis.ts";
 
-export type Ask = (subjects: readonly string[], context: RequestContext) => Promise<Map<string, Answer<Said>>>;
+export type Ask = (
+  subjects: readonly string[],
+  context: RequestContext,
+) => Promise<Map<string, Answer<Said>>>;
 export interface Said {
   is: string;
 }
