@@ -28,7 +28,7 @@ beforeAll(async () => {
     database,
     writer,
     log,
-    cancel: async (runId) => cancelled.push(runId),
+    cancel: async (runId) => cancelled.push(runId) > 0,
     replay: async () => {},
   });
 });

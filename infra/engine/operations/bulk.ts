@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { matches } from "../expressions.ts";
-import type { Log } from "../log.ts";
-import type { Database } from "../state/database.ts";
 import { countRuns, type RunFilter, runsAfter } from "../state/run-queries.ts";
-import type { Writer } from "../state/writer.ts";
+import type { OperationPorts } from "./ports.ts";
 
 /** Which runs an operation is about. */
 export interface BulkFilter extends RunFilter {
@@ -32,11 +30,7 @@ export interface BulkOperation extends BulkRequest {
   endedAt: Date | null;
 }
 
-export interface BulkPorts {
-  database: Database;
-  writer: Writer;
-  log: Log;
-  cancel: (runId: string, reason: string) => Promise<unknown>;
+export interface BulkPorts extends Pick<OperationPorts, "database" | "writer" | "log" | "cancel"> {
   /** Starts a run anew, once per key. */
   replay: (runId: string, onceKey: string) => Promise<unknown>;
 }

@@ -1,18 +1,10 @@
-import type { Executor } from "../executor/executor.ts";
-import type { Metrics } from "../metrics.ts";
-import type { Registry } from "../registry.ts";
-import type { Database } from "../state/database.ts";
 import { ItemKind } from "../state/rows.ts";
+import type { OperationPorts } from "./ports.ts";
 
 const KIND_NAMES = Object.fromEntries(Object.entries(ItemKind).map(([name, kind]) => [kind, name]));
 
 /** What Prometheus scrapes; the gauges of the queue and of the calls under way are measured now. */
-export async function metricsText(ports: {
-  database: Database;
-  registry: Registry;
-  metrics: Metrics;
-  executor: Executor;
-}): Promise<string> {
+export async function metricsText(ports: OperationPorts): Promise<string> {
   const { registry, metrics, executor } = ports;
   const items = await ports.database.pool.query<{ fn_id: string; kind: number; later: boolean; n: number }>(
     `select fn_id, kind, due_at_ms > $1 as later, count(*)::bigint as n from queue_item group by 1, 2, 3`,

@@ -1,27 +1,9 @@
-import type { AppClient } from "../executor/app-client.ts";
-import type { Executor } from "../executor/executor.ts";
-import type { Signer } from "../executor/signer.ts";
-import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
 import type { FunctionSpec } from "../protocol/functions.ts";
-import type { SyncRequest, SyncResult } from "../registry.ts";
-import type { Scheduler } from "../scheduler/scheduler.ts";
 import { BulkOperations } from "./bulk.ts";
 import { syncApp } from "./in-band-sync.ts";
 import { metricsText } from "./metrics-text.ts";
-import { type Rerun, type RerunOptions, type RerunPorts, rerun } from "./rerun.ts";
-
-export interface OperationPorts extends RerunPorts {
-  config: { signingKeys: string[] };
-  log: Log;
-  metrics: Metrics;
-  client: AppClient;
-  signer: Signer;
-  scheduler: Scheduler;
-  executor: Executor;
-  cancel: (runId: string, reason: string) => Promise<boolean>;
-  sync: (request: SyncRequest) => Promise<SyncResult>;
-}
+import type { OperationPorts } from "./ports.ts";
+import { type Rerun, type RerunOptions, rerun } from "./rerun.ts";
 
 export type Operations = ReturnType<typeof createOperations>;
 

@@ -1,14 +1,8 @@
 import { planRun } from "../ingest/plan-runs.ts";
 import type { IncomingEvent } from "../protocol/events.ts";
-import type { Registry } from "../registry.ts";
-import { type CommitPorts, commitChange } from "../state/commit-change.ts";
-import type { Database } from "../state/database.ts";
+import { commitChange } from "../state/commit-change.ts";
 import { emptyChange, type QueueItem } from "../state/rows.ts";
-
-export interface RerunPorts extends CommitPorts {
-  database: Database;
-  registry: Registry;
-}
+import type { OperationPorts } from "./ports.ts";
 
 export interface RerunOptions {
   /** Keep the results of the steps that were done before this one; null keeps none. */
@@ -21,7 +15,7 @@ export type Rerun = { ok: true; runId: string; items: QueueItem[] } | { ok: fals
 
 /** Starts a new run of a run's function, with the same event; resolves when it is durable. */
 export async function rerun(
-  ports: RerunPorts,
+  ports: OperationPorts,
   runId: string,
   { fromStep, onceKey = null }: RerunOptions,
 ): Promise<Rerun> {
