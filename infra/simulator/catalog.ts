@@ -1,6 +1,7 @@
 /** Every provider that can be simulated, one line each. */
 import { anafSimulator } from "./anaf/app.ts";
 import { anafBilantSimulator } from "./anaf-bilant/app.ts";
+import { apolloSimulator } from "./apollo/app.ts";
 import { hunterSimulator } from "./hunter/app.ts";
 import type { SimulatorFactory } from "./kit.ts";
 import { listafirmeSimulator } from "./listafirme/app.ts";
@@ -18,6 +19,7 @@ export const simulators: readonly SimulatorFactory[] = [
   openapiRoSimulator,
   zerobounceSimulator,
   websitesSimulator,
+  apolloSimulator,
 ];
 
 /** Variables that make our app use the simulators of a server at this URL instead of the real providers. */

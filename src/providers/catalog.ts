@@ -1,5 +1,6 @@
 import { anaf } from "./anaf/provider.ts";
 import { anafBilant } from "./anaf-bilant/provider.ts";
+import { apollo } from "./apollo/provider.ts";
 import { hunter } from "./hunter/provider.ts";
 import { listafirme } from "./listafirme/provider.ts";
 import { openapiRo } from "./openapi-ro/provider.ts";
@@ -8,4 +9,14 @@ import { website } from "./website/provider.ts";
 import { zerobounce } from "./zerobounce/provider.ts";
 
 /** Every provider that this release can ask, one line each, in the order of the pipeline. */
-export const catalog = { anaf, anafBilant, termene, listafirme, openapiRo, hunter, zerobounce, website };
+export const catalog = {
+  anaf,
+  anafBilant,
+  termene,
+  listafirme,
+  openapiRo,
+  hunter,
+  zerobounce,
+  website,
+  apollo,
+};
