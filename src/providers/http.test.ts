@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
@@ -132,7 +133,7 @@ describe("what is no answer", () => {
 
   it("a broken connection is unavailable, before the answer and in the middle of it", async () => {
     const broken = await serve((incoming) => incoming.socket.destroy());
-    await expect(broken.postJson("x", [])).rejects.toMatchObject({ kind: "unavailable" });
+    await expect(broken.postJson("x", [])).rejects.toMatchObject({ kind: "unavailable", charged: undefined });
     const cut = await serve((incoming, outgoing) => {
       outgoing.writeHead(200, { "content-length": "500" }).write("{");
       setTimeout(() => incoming.socket.destroy(), 20);
@@ -140,14 +141,19 @@ describe("what is no answer", () => {
     await expect(cut.postJson("x", [])).rejects.toMatchObject({ kind: "unavailable" });
   });
 
-  it("a refused connection is unavailable", async () => {
+  it("a refused connection is unavailable, and has cost nothing", async () => {
+    const closed = createServer().listen(0, "127.0.0.1");
+    await once(closed, "listening");
+    const { port } = closed.address() as AddressInfo;
+    closed.close();
+    await once(closed, "close");
     const http = createHttp({
       provider: "test",
-      baseUrl: "http://127.0.0.1:1",
+      baseUrl: `http://127.0.0.1:${port}`,
       timeoutMs: 1_000,
       maxResponseBytes: 10,
     });
-    await expect(http.postJson("x", [])).rejects.toMatchObject({ kind: "unavailable" });
+    await expect(http.postJson("x", [])).rejects.toMatchObject({ kind: "unavailable", charged: false });
   });
 
   it("silence, and a body that never ends, are unavailable after the timeout", async () => {

@@ -67,6 +67,13 @@ export function createHttp({ provider, baseUrl, timeoutMs, maxResponseBytes, hea
       retryAfterMs,
     });
 
+  const brokenOff = (cause: unknown) =>
+    new ProviderError(provider, "unavailable", {
+      detail: "the connection failed",
+      cause,
+      charged: isUnconnected(cause) ? false : undefined,
+    });
+
   async function exchange(
     request: (signal: AbortSignal) => Promise<Response>,
     signal: AbortSignal,
@@ -110,7 +117,7 @@ export function createHttp({ provider, baseUrl, timeoutMs, maxResponseBytes, hea
       signal?.throwIfAborted();
       if (timeout.aborted) throw outage(`no answer within ${timeoutMs} ms`, null, error);
       // ky's own message and request hold the URL, and with it what is asked about and, at some providers, the key.
-      if (isNetworkError(error)) throw outage("the connection failed", null, error.cause);
+      if (isNetworkError(error)) throw brokenOff(error.cause);
       if (isCutShort(error)) throw outage("the connection failed", null, error);
       throw error;
     } finally {
@@ -164,6 +171,13 @@ function parseJson(text: string): { value: unknown } | null {
   } catch {
     return null;
   }
+}
+
+/** There never was a connection: nothing can have been asked, done or charged. */
+function isUnconnected(error: unknown): boolean {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
+  if (cause !== undefined) return isUnconnected(cause);
+  return ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"].includes(String(code));
 }
 
 /** fetch's way to say that the connection broke while the body came in. */

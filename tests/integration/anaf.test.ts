@@ -7,19 +7,23 @@ import { jobs } from "#db/schema/jobs.ts";
 import { DEFAULT_WORKSPACE_ID } from "#db/schema/workspaces.ts";
 import { loadSimulatorConfig } from "#infra/simulator/config.ts";
 import { type RunningSimulator, startSimulator } from "#infra/simulator/server.ts";
-import { createLimiter } from "#src/platform/limiter.ts";
+import { dayInRomania } from "#src/domain/romanian-calendar.ts";
+import { connectProviders } from "#src/platform/connect-providers.ts";
+import type { GatewayContext, LookupResult } from "#src/platform/gateway.ts";
 import { createLogger } from "#src/platform/logger.ts";
+import type { ProviderError } from "#src/platform/provider-error.ts";
 import { createRedis, type Redis } from "#src/platform/redis.ts";
-import { type AnafAdapter, createAnafAdapter, dayInRomania } from "#src/providers/anaf/adapter.ts";
-import { createAnafClient } from "#src/providers/anaf/client.ts";
+import { anaf } from "#src/providers/anaf/provider.ts";
+import type { AnafRecord } from "#src/providers/anaf/schemas.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
+import { eventually } from "#tests/support/eventually.ts";
 
 let database: TestDatabase;
 let owner: pg.Client;
 let simulator: RunningSimulator;
 let limiterName: string;
 let logged: string;
-let context: { workspaceId: string; jobId: string; field: string };
+let context: GatewayContext;
 const open: { db: Db; redis: Redis }[] = [];
 const logger = createLogger(
   "debug",
@@ -59,8 +63,12 @@ afterEach(async () => {
   await simulator.stop();
 });
 
-/** What one replica of the app has: connections, limiter and adapter of its own. */
-async function startReplica({ now = () => new Date() }: { now?: () => Date } = {}): Promise<AnafAdapter> {
+interface Replica {
+  lookup(context: GatewayContext, cuis: readonly number[]): Promise<Map<number, LookupResult<AnafRecord>>>;
+}
+
+/** What one replica of the app has: connections, limiter and gateway of its own. */
+async function startReplica({ now = () => new Date() }: { now?: () => Date } = {}): Promise<Replica> {
   const db = createDb(database.url, { max: 5 });
   const redis = createRedis(inject("redisUrl"));
   open.push({ db, redis });
@@ -68,19 +76,38 @@ async function startReplica({ now = () => new Date() }: { now?: () => Date } = {
     tx.insert(jobs).values({ workspaceId: DEFAULT_WORKSPACE_ID, kind: "import" }).returning({ id: jobs.id }),
   );
   context = { workspaceId: DEFAULT_WORKSPACE_ID, jobId: job?.id ?? "", field: "cui-validation" };
-  const client = createAnafClient({ baseUrl: `${simulator.url}/anaf`, timeoutMs: 3_000 });
-  const limiter = createLimiter(redis, {
-    name: limiterName,
-    windows: [{ limit: 1, periodMs: 100 }],
-    marginMs: 80,
-    leaseMs: 1_000,
-  });
-  return createAnafAdapter({ client, limiter, db, logger, now });
+  const operations = anaf.connect({ ANAF_BASE_URL: `${simulator.url}/anaf` });
+  if (!operations) throw new Error("ANAF needs no credentials");
+  const taxpayers = {
+    ...operations.taxpayers,
+    // Ten times as fast as the real one, and each test's own.
+    limit: {
+      ...operations.taxpayers.limit,
+      name: limiterName,
+      windows: [{ limit: 1, periodMs: 100 }],
+      marginMs: 80,
+    },
+  };
+  const definition = { ...anaf, connect: () => ({ taxpayers }) };
+  const deps = { db, redis, logger, now, limited: true };
+  const gateway = connectProviders(deps, { anaf: definition }, {}).gateways.anaf?.taxpayers;
+  return {
+    async lookup(context, cuis) {
+      const lookups = cuis.map((cui) => ({ prospectId: randomUUID(), subject: cui }));
+      const results = await gateway?.lookup(context, lookups);
+      return new Map(
+        lookups.flatMap(({ prospectId, subject }) => {
+          const result = results?.get(prospectId);
+          return result ? [[subject, result]] : [];
+        }),
+      );
+    },
+  };
 }
 
 const ids = (count: number, from = 14_000_000) => Array.from({ length: count }, (_, index) => from + index);
 
-describe("the adapter of ANAF", () => {
+describe("ANAF through its gateway", () => {
   it("answers two fields on two replicas, who ask about the same hundred at once, with one request", async () => {
     const replicas = [await startReplica(), await startReplica()];
     const fields = ["cui-validation", "fiscal-status"];
@@ -92,7 +119,7 @@ describe("the adapter of ANAF", () => {
     const found = [...(answers[0]?.values() ?? [])].filter(({ status }) => status === "found");
     expect(found.length).toBeGreaterThan(90);
     expect(answers[0]?.get(14_000_000)).toMatchObject({
-      company: { cui: 14_000_000, asOf: dayInRomania(new Date()) },
+      body: { company: { cui: 14_000_000, asOf: dayInRomania(new Date()) } },
     });
   });
 
@@ -138,7 +165,7 @@ describe("the adapter of ANAF", () => {
     const waits: unknown[] = [];
     for (const second of [0, 10, 45, 900]) {
       at = new Date(Date.parse("2026-11-22T10:00:00Z") + second * 1000);
-      waits.push(await replica.lookup(context, ids(1)).catch((error) => error.retryAfterMs));
+      waits.push(await replica.lookup(context, ids(1)).catch((error: ProviderError) => error.retryAfterMs));
     }
     expect(waits).toEqual([2_000, 10_000, 45_000, 60_000]);
   });
@@ -149,15 +176,13 @@ describe("the adapter of ANAF", () => {
     await replicas[0]?.lookup(context, ids(1));
     // Somebody else, on the same address, is fast.
     simulator.anaf.configure({ intervalMs: 100_000 });
-    const failure = await replicas[0]?.lookup(context, ids(1, 16_000_000)).catch((error: unknown) => error);
-    expect(failure).toMatchObject({ kind: "rate_limited", httpStatus: 429 });
-    const { retryAfterMs } = failure as { retryAfterMs: number };
-    expect(retryAfterMs).toBeGreaterThanOrEqual(1_200);
-    expect(retryAfterMs).toBeLessThanOrEqual(3_000);
+    const slowed = replicas[0]?.lookup(context, ids(1, 16_000_000));
+    await eventually(() => simulator.anaf.ledger().rateLimited === 1);
     simulator.anaf.configure({ intervalMs: 100 });
     const startedAt = performance.now();
     await replicas[1]?.lookup(context, ids(1, 16_000_001));
     expect(performance.now() - startedAt).toBeGreaterThan(900);
+    expect((await slowed)?.get(16_000_000)).toMatchObject({ status: "found" });
     const { rows } = await owner.query("SELECT sum(rate_limited)::int AS count FROM provider_calls");
     expect(rows).toEqual([{ count: 1 }]);
   });
@@ -165,13 +190,13 @@ describe("the adapter of ANAF", () => {
   it("tells of one it cannot read, without asking again, and of one that was left out, asking again", async () => {
     simulator.anaf.configure({ malformedPct: 100, notFoundPct: 0 });
     const replica = await startReplica();
-    expect((await replica.lookup(context, ids(1))).get(14_000_000)).toEqual({ status: "malformed" });
+    expect((await replica.lookup(context, ids(1))).get(14_000_000)).toMatchObject({
+      body: { malformed: expect.any(Array) },
+    });
     simulator.anaf.configure({ malformedPct: 0, missingPct: 100 });
     const mixed = await replica.lookup(context, ids(2));
-    expect([...mixed]).toEqual([
-      [14_000_000, { status: "malformed" }],
-      [14_000_001, { status: "missing" }],
-    ]);
+    expect(mixed.get(14_000_000)).toMatchObject({ body: { malformed: expect.any(Array) } });
+    expect(mixed.get(14_000_001)).toEqual({ status: "missing" });
     expect((await replica.lookup(context, ids(2))).get(14_000_001)).toMatchObject({ status: "found" });
     expect(simulator.anaf.ledger()).toMatchObject({ calls: 3, ids: { asked: 2, askedAgain: 0, leftOut: 1 } });
   });
