@@ -285,6 +285,14 @@ describe("a body", () => {
     expect(await refused(`http://${host}/`, options)).toBe("wrong_type");
   });
 
+  it("of another type, of an error, is left out", async () => {
+    const { host, options } = await serve((_, response) =>
+      response.writeHead(503, { "content-type": "application/json" }).end("{}"),
+    );
+    const response = await createSafeFetch(options)(`http://${host}/`, REQUEST);
+    expect(response).toMatchObject({ status: 503, body: Buffer.alloc(0) });
+  });
+
   it("that is cut short or damaged is no body", async () => {
     const cut = await serve((_, response) => {
       response.writeHead(200, { ...HTML, "content-length": "500" });

@@ -63,7 +63,7 @@ export interface SafeRequest {
   timeoutMs: number;
   /** Of the body, decompressed. */
   maxBytes: number;
-  /** Media types that are wanted, such as "text/html"; others are given up before their body is read. */
+  /** Media types that are wanted, such as "text/html". Others are not read: they are `wrong_type`, or of an error no body. */
   contentTypes: readonly string[];
   /** Default 5. */
   maxRedirects?: number;
@@ -133,7 +133,10 @@ async function requestOnce(
     if (REDIRECTS.has(status) && headers.location) return { location: headers.location };
     const type = headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? "";
     // Who does not say what it is may be anything; the reader finds out.
-    if (type !== "" && !request.contentTypes.includes(type)) throw new SafeFetchError("wrong_type");
+    if (type !== "" && !request.contentTypes.includes(type)) {
+      if (status < 400) throw new SafeFetchError("wrong_type");
+      return { url: url.href, status, headers, body: Buffer.alloc(0) };
+    }
     return { url: url.href, status, headers, body: await readBody(response, request.maxBytes) };
   } finally {
     response.destroy();
