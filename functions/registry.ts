@@ -1,6 +1,7 @@
 /** Every Inngest function that the app serves. */
 import type { InngestFunction } from "inngest";
 import type { Deps } from "#src/deps.ts";
+import { applyApproval } from "./enrichment/apply-approval.ts";
 import { createChunkFunction } from "./enrichment/define-chunk-function.ts";
 import { importRegistry } from "./enrichment/import-registry.ts";
 import { type LoadedPlan, loadPlan } from "./enrichment/load-plan.ts";
@@ -19,6 +20,7 @@ export function createFunctions(deps: Deps, plan: LoadedPlan = enrichmentPlan): 
   return [
     importRegistry(deps, plan),
     startJob(deps, plan),
+    applyApproval(deps, plan),
     ...plan.functions.map((definition) => createChunkFunction(deps, plan, definition)),
   ];
 }

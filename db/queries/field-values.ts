@@ -44,7 +44,7 @@ export async function targetsOfField(
       ? sql`'{}'::jsonb`
       : sql`(SELECT coalesce(jsonb_object_agg(v.field, v.value) FILTER (WHERE v.value IS NOT NULL), '{}') FROM (
           SELECT DISTINCT ON (field) field, value FROM field_values
-          WHERE prospect_id = p.id AND field = ANY(${sql.param([...needs])}::text[]) AND status <> 'failed'
+          WHERE prospect_id = p.id AND field = ANY(${sql.param([...needs])}::text[]) AND status IN ('found', 'not_found')
           ORDER BY field, observed_at DESC, id DESC) v)`;
   const golden =
     attributes.length === 0
@@ -68,7 +68,7 @@ export async function targetsOfField(
 /** One result to write. `found` has a value; the others have none. */
 export interface NewFieldValue {
   prospectId: string;
-  status: "found" | "not_found" | "failed";
+  status: "found" | "not_found" | "failed" | "in_review";
   value: Record<string, unknown> | null;
   source: string | null;
   confidencePct: number | null;
@@ -109,6 +109,7 @@ export async function countFieldValues(
   const { rows } = await tx.execute<Omit<FieldCounts, "ineligible"> & Record<string, unknown>>(sql`
     SELECT count(*) FILTER (WHERE v.status = 'found')::int AS found,
            count(*) FILTER (WHERE v.status = 'not_found')::int AS "notFound",
+           count(*) FILTER (WHERE v.status = 'in_review')::int AS "inReview",
            count(*) FILTER (WHERE v.status = 'failed')::int AS failed,
            (max(cardinality(c.prospect_ids)) - count(v.id))::int AS skipped
     FROM chunks c

@@ -4,6 +4,8 @@ import type { Tx } from "#db/client.ts";
 export interface FieldCounts {
   found: number;
   notFound: number;
+  /** Waiting for a person. */
+  inReview: number;
   failed: number;
   /** Left alone: failed before, or fresh. */
   skipped: number;
@@ -14,6 +16,7 @@ export interface FieldCounts {
 export const noCounts: Readonly<FieldCounts> = Object.freeze({
   found: 0,
   notFound: 0,
+  inReview: 0,
   failed: 0,
   skipped: 0,
   ineligible: 0,
@@ -49,6 +52,7 @@ export async function updateJobField(
       outstanding = outstanding + ${change.outstanding},
       found = found + ${counts.found},
       not_found = not_found + ${counts.notFound},
+      in_review = in_review + ${counts.inReview},
       failed = failed + ${counts.failed},
       skipped = skipped + ${counts.skipped},
       ineligible = ineligible + ${counts.ineligible}

@@ -49,7 +49,7 @@ export async function currentValues(tx: Tx, chunkId: string): Promise<CurrentVal
     SELECT DISTINCT ON (v.prospect_id, v.field) v.id, v.prospect_id AS "prospectId", v.field, v.status, v.value,
            v.source, v.confidence_pct AS "confidencePct", v.observed_at AS "observedAt"
     FROM chunks c JOIN field_values v ON v.prospect_id = ANY(c.prospect_ids)
-    WHERE c.id = ${chunkId} AND v.status <> 'failed'
+    WHERE c.id = ${chunkId} AND v.status IN ('found', 'not_found')
     ORDER BY v.prospect_id, v.field, v.observed_at DESC, v.id DESC`);
   return rows.map((row) => ({ ...row, observedAt: new Date(row.observedAt).toISOString() }));
 }

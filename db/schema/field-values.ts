@@ -8,7 +8,7 @@ export const fieldValues = pgTable("field_values", {
   prospectId: uuid("prospect_id").notNull(),
   jobId: uuid("job_id").notNull(),
   field: text("field").notNull(),
-  status: text("status", { enum: ["found", "not_found", "failed"] }).notNull(),
+  status: text("status", { enum: ["found", "not_found", "failed", "in_review"] }).notNull(),
   value: jsonb("value").$type<Record<string, unknown>>(),
   source: text("source"),
   confidencePct: smallint("confidence_pct"),

@@ -1,5 +1,6 @@
 /** One enrichment field -> one Inngest function that takes a chunk. See docs/adding-a-field.md. */
 import type { z } from "zod";
+import { type NewApproval, requestApprovals } from "#db/queries/approvals.ts";
 import type { WorkKey } from "#db/queries/chunk-work.ts";
 import {
   type NewFieldValue,
@@ -10,6 +11,7 @@ import {
 import type { Deps } from "#src/deps.ts";
 import { attributesOf, ineligibleBecause } from "#src/domain/enrichment/eligibility.ts";
 import { maskPersonalNumbersDeep } from "#src/domain/registry/personal-numbers.ts";
+import { REVIEW_MS } from "#src/platform/approvals.ts";
 import { type RunnableField, type RunnablePlan, whileMine } from "#src/platform/chunk-work.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";
 import type { ChunkFunction, Limits } from "./define-chunk-function.ts";
@@ -25,6 +27,16 @@ export type SourceAnswer<Value> =
       costMicros?: number;
     }
   | { status: "notFound"; snapshotId: string | null; observedAt: Date; costMicros?: number }
+  /** Good, but not good enough: a person decides, or `reject` after two days. */
+  | {
+      status: "review";
+      value: Value;
+      confidencePct: number;
+      reasons: readonly { part: string; points: number }[];
+      snapshotId: string | null;
+      observedAt: Date;
+      costMicros?: number;
+    }
   /** `retryable`: the next round asks again; in the last round the result stands. */
   | { status: "failed"; code: string; retryable: boolean }
   /** It cannot be asked now, or for long: the next source is; with none left, the step is tried again later. */
@@ -81,13 +93,14 @@ export function defineField<Value extends Record<string, unknown>>(
     ...limits,
     sources,
     async work(deps, key, step, plan) {
-      const counts = { found: 0, notFound: 0, failed: 0, ineligible: 0 };
+      const counts = { found: 0, notFound: 0, inReview: 0, failed: 0, ineligible: 0 };
       for (let round = 1; round <= ROUNDS; round++) {
         const result = await step.run(`ask-${round}`, () =>
           askRound(deps, key, { schema, sources, line: lineOf(plan, definition.id), last: round === ROUNDS }),
         );
         counts.found += result.found;
         counts.notFound += result.notFound;
+        counts.inReview += result.inReview;
         counts.failed += result.failed;
         counts.ineligible = result.ineligible;
         if (result.remaining === 0) break;
@@ -113,6 +126,7 @@ interface Round<Value> {
 interface RoundResult {
   found: number;
   notFound: number;
+  inReview: number;
   failed: number;
   /** Left out by the rule, or by all sources. */
   ineligible: number;
@@ -161,8 +175,17 @@ async function askRound<Value extends Record<string, unknown>>(
   }
 
   const ends = open.map((each) => ({ each, end: endOf(each, last) }));
+  const expiresAt = new Date(deps.now().getTime() + REVIEW_MS);
+  const reviews = ends.flatMap(({ each, end }) =>
+    end.status === "settled" && end.answer.status === "review"
+      ? [approvalOf(each, end.source, end.answer, line, expiresAt)]
+      : [],
+  );
+  if (reviews.length > 0) await whileMine(deps, key, (tx) => requestApprovals(tx, key, reviews));
   await write(
-    ends.flatMap(({ each, end }) => (end.status === "settled" ? [emptyValue(deps, each, end, line)] : [])),
+    ends.flatMap(({ each, end }) =>
+      end.status === "settled" ? [emptyValue(deps, each, end, line, expiresAt)] : [],
+    ),
   );
   const settled = ends.flatMap(({ end }) => (end.status === "settled" ? [end.answer.status] : []));
   const unavailable = ends.filter(({ end }) => end.status === "unavailable");
@@ -173,6 +196,7 @@ async function askRound<Value extends Record<string, unknown>>(
   return {
     found,
     notFound: settled.filter((status) => status === "notFound").length,
+    inReview: reviews.length,
     failed: settled.filter((status) => status === "failed").length,
     ineligible: ineligible + ends.filter(({ end }) => end.status === "passed").length,
     remaining: ends.filter(({ end }) => end.status === "again").length,
@@ -206,7 +230,11 @@ function canAfford<Value>(
 }
 
 type End =
-  | { status: "settled"; source: string; answer: Extract<Unanswered, { status: "notFound" | "failed" }> }
+  | {
+      status: "settled";
+      source: string;
+      answer: Extract<Unanswered, { status: "notFound" | "failed" | "review" }>;
+    }
   | { status: "again" }
   | { status: "unavailable" }
   | { status: "passed" };
@@ -216,7 +244,7 @@ function endOf({ heard }: Enquiry, last: boolean): End {
   const again = heard.some(({ answer }) => answer.status === "failed" && answer.retryable);
   if (again && !last) return { status: "again" };
   if (heard.some(({ answer }) => answer.status === "unavailable")) return { status: "unavailable" };
-  const rank = { notFound: 0, failed: 1, unavailable: 2 };
+  const rank = { review: -1, notFound: 0, failed: 1, unavailable: 2 };
   const [best] = heard.toSorted((a, b) => rank[a.answer.status] - rank[b.answer.status]);
   if (!best || best.answer.status === "unavailable") return { status: "passed" };
   return { status: "settled", source: best.source, answer: best.answer };
@@ -228,7 +256,7 @@ function checkAnswer<Value extends Record<string, unknown>>(
   answer: SourceAnswer<Value> | undefined,
 ): SourceAnswer<Value> {
   if (!answer) return { status: "failed", code: "no_answer", retryable: true };
-  if (answer.status !== "found") return answer;
+  if (answer.status !== "found" && answer.status !== "review") return answer;
   const parsed = schema.safeParse(answer.value);
   if (!parsed.success) return { status: "failed", code: "bad_value", retryable: false };
   return { ...answer, value: maskPersonalNumbersDeep(parsed.data) };
@@ -255,17 +283,41 @@ function foundValue(
   };
 }
 
+function approvalOf(
+  { target }: Enquiry,
+  source: string,
+  answer: Extract<Unanswered, { status: "review" }>,
+  { freshMs }: RunnableField,
+  expiresAt: Date,
+): NewApproval {
+  const { confidencePct, reasons } = answer;
+  const value = answer.value as Record<string, unknown>;
+  return {
+    ...{ prospectId: target.id, source, value, confidencePct, reasons, expiresAt },
+    freshForMs: freshMs,
+    defaultDecision: "reject",
+  };
+}
+
 function emptyValue(
   deps: Deps,
   { target, spentMicros }: Enquiry,
   { source, answer }: Extract<End, { status: "settled" }>,
   { freshMs }: RunnableField,
+  reviewEndsAt: Date,
 ): NewFieldValue {
   const failed = answer.status === "failed";
   const observedAt = failed ? deps.now() : answer.observedAt;
+  const freshUntil = {
+    // A failure is never fresh: the next job asks again.
+    failed: observedAt,
+    review: reviewEndsAt,
+    notFound: new Date(observedAt.getTime() + freshMs),
+  };
+  const status = { failed: "failed", review: "in_review", notFound: "not_found" } as const;
   return {
     prospectId: target.id,
-    status: failed ? "failed" : "not_found",
+    status: status[answer.status],
     value: null,
     source,
     confidencePct: null,
@@ -273,7 +325,6 @@ function emptyValue(
     snapshotId: failed ? null : answer.snapshotId,
     errorCode: failed ? answer.code : null,
     observedAt,
-    // A failure is never fresh: the next job asks again.
-    freshUntil: failed ? observedAt : new Date(observedAt.getTime() + freshMs),
+    freshUntil: freshUntil[answer.status],
   };
 }

@@ -65,7 +65,8 @@ export function describe(job: JobProgress, perSecond: number): string {
   const share = total === 0 ? 1 : done / total;
   const bar = "█".repeat(Math.round(share * BAR)).padEnd(BAR, "░");
   const fields = Object.entries(job.fields).map(([field, counts]) => {
-    const ended = counts.found + counts.notFound + counts.failed + counts.skipped + counts.ineligible;
+    const ended =
+      counts.found + counts.notFound + counts.inReview + counts.failed + counts.skipped + counts.ineligible;
     return `${field} ${number.format(ended)}`;
   });
   const left = perSecond > 0 && done < total ? `, ${duration(((total - done) / perSecond) * 1000)} left` : "";

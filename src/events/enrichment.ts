@@ -26,3 +26,9 @@ export const jobRequested = eventType("enrichment/job.requested", {
   schema: z.object({ workspaceId: z.uuid(), jobId: z.uuid() }),
   version: "1",
 });
+
+/** Fact. A value in review was approved or rejected, by a person or by default. */
+export const approvalDecided = eventType("enrichment/approval.decided", {
+  schema: z.object({ workspaceId: z.uuid(), approvalId: z.uuid() }),
+  version: "1",
+});

@@ -8,11 +8,13 @@ import type { RunnablePlan } from "#src/platform/chunk-work.ts";
 import { type AppEnv, fail } from "./envelope.ts";
 import { errorHandler } from "./errors.ts";
 import { requestLog, requireApiKey } from "./middleware/request.ts";
+import { approvalRoutes } from "./routes/approvals.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { importRoutes } from "./routes/imports.ts";
 import { type FieldSources, jobRoutes } from "./routes/jobs.ts";
 import { prospectRoutes } from "./routes/prospects.ts";
+import { referenceRoutes } from "./routes/reference.ts";
 
 export const INNGEST_PATH = "/api/inngest";
 
@@ -48,6 +50,8 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced }: Ap
   app.route("/api/v1", importRoutes(deps));
   app.route("/api/v1", jobRoutes(deps, plan, sources));
   app.route("/api/v1", deadLetterRoutes(deps, plan));
+  app.route("/api/v1", approvalRoutes(deps));
+  app.route("/api/v1", referenceRoutes(deps));
   app.route("/api/v1", prospectRoutes(deps, plan));
   return app;
 }

@@ -1,4 +1,5 @@
 /** Looks every few seconds for work that was started and never ended. Runs in each replica; they share it. */
+import { sweepExpiredApprovals } from "./approvals.ts";
 import { type ChunkWorkDeps, type RunnablePlan, sweepOverdueWork } from "./chunk-work.ts";
 import { sweepOverdueImports } from "./import-work.ts";
 import { sweepDeadCalls } from "./unanswered-calls.ts";
@@ -14,6 +15,7 @@ export function startSweeper(deps: ChunkWorkDeps, plan: RunnablePlan): () => Pro
       await sweepOverdueImports(deps);
       await sweepOverdueWork(deps, plan);
       await sweepDeadCalls(deps);
+      await sweepExpiredApprovals(deps);
     } catch (error) {
       if (!stopped) deps.logger.warn({ err: error }, "sweeping failed, trying again");
     }

@@ -45,7 +45,7 @@ describe.each(["app-1", "engine", "postgres"])("kill -9 of %s in the middle of t
       prospects: { total: COMPANIES, enriched: COMPANIES, failed: 0 },
     });
     for (const counts of Object.values(job.fields)) {
-      expect(counts.found + counts.notFound + counts.failed + counts.skipped + counts.ineligible).toBe(
+      expect(counts.found + counts.notFound + counts.inReview + counts.failed + counts.skipped + counts.ineligible).toBe(
         COMPANIES,
       );
     }

@@ -136,7 +136,7 @@ describe("the chain of work on chunks", () => {
       prospects: { total: 250, enriched: 250, failed: 0 },
       tiers: { silver: 250 },
     });
-    expect(done?.fields.slow).toEqual({ found: 250, notFound: 0, failed: 0, skipped: 0, ineligible: 0 });
+    expect(done?.fields.slow).toEqual({ found: 250, notFound: 0, inReview: 0, failed: 0, skipped: 0, ineligible: 0 });
   });
 
   it("scores a chunk without waiting for its slow field, and again when that has come", async () => {

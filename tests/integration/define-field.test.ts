@@ -100,7 +100,13 @@ describe("the waterfall of a field", () => {
   it("asks the next source only about those whom the one before has not found, and adds up what it cost", async () => {
     const first = source("first", (n) => (n <= 2 ? found(n, 10) : notFound(10)));
     const second = source("second", (n) => (n === 3 ? found(n, 5) : notFound()));
-    expect(await run([first, second])).toEqual({ found: 3, notFound: 2, failed: 0, ineligible: 0 });
+    expect(await run([first, second])).toEqual({
+      found: 3,
+      notFound: 2,
+      inReview: 0,
+      failed: 0,
+      ineligible: 0,
+    });
     expect([first.asked, second.asked]).toEqual([[[1, 2, 3, 4, 5]], [[3, 4, 5]]]);
     expect(await values()).toMatchObject([
       { n: 1, status: "found", source: "first", cost: 10 },
@@ -115,7 +121,7 @@ describe("the waterfall of a field", () => {
     const only = source("only", (n, time) =>
       n === 1 ? failed(true) : n === 2 && time < 2 ? undefined : found(n),
     );
-    expect(await run([only])).toEqual({ found: 4, notFound: 0, failed: 1, ineligible: 0 });
+    expect(await run([only])).toEqual({ found: 4, notFound: 0, inReview: 0, failed: 1, ineligible: 0 });
     expect(only.asked).toEqual([[1, 2, 3, 4, 5], [1, 2], [1]]);
     expect((await values())[0]).toMatchObject({ n: 1, status: "failed", code: "odd" });
   });
@@ -170,7 +176,7 @@ describe("who is asked about", () => {
     );
     const only = source("only", (n) => found(n));
     const rule = { when: { active: true, company: true, tier: "bronze" } } as const;
-    expect(await run([only], rule)).toEqual({ found: 1, notFound: 0, failed: 0, ineligible: 4 });
+    expect(await run([only], rule)).toEqual({ found: 1, notFound: 0, inReview: 0, failed: 0, ineligible: 4 });
     expect(only.asked).toEqual([[1]]);
     expect(await values()).toHaveLength(1);
   });

@@ -1,0 +1,2 @@
+DROP TABLE reference_rows;
+DROP TABLE reference_sets;
