@@ -1,4 +1,5 @@
 import type { RunState } from "./run-state.ts";
+import type { EVENT, FAILED_ATTEMPT, GATE, QUEUE_ITEM, RowOf, RUN, RUN_EVENT, STEP, WAIT } from "./tables.ts";
 
 /** What a queue item asks for. Kinds from 3 on are timers: they are handled inside the engine. */
 export const ItemKind = {
@@ -35,21 +36,7 @@ export function stepItemId(kind: keyof typeof STEP_ITEMS, stepId: string): strin
 }
 
 /** A durable piece of work. It stays in the database until the commit that records what came of it. */
-export interface QueueItem {
-  id: string;
-  /** The run; "" for cron ticks and events to be matched. */
-  runId: string;
-  fnId: string;
-  partition: string;
-  kind: number;
-  /** The step; the expression of a cron tick; the internal id of an event to be matched. */
-  stepId: string | null;
-  /** Failed attempts so far. */
-  attempt: number;
-  dueAtMs: number;
-  /** Order within the partition, smallest first. */
-  score: number;
-}
+export type QueueItem = Omit<RowOf<typeof QUEUE_ITEM>, "delayed">;
 
 /** An item in order of its due time; what it does not name is "" or null, and it has not failed yet. */
 export function queueItem(
@@ -58,79 +45,26 @@ export function queueItem(
   return { runId: "", partition: "", stepId: null, attempt: 0, score: item.dueAtMs, ...item };
 }
 
-export interface EventRow {
-  internalId: string;
-  eventId: string;
-  name: string;
-  tsMs: number;
-  body: string;
-}
+export type EventRow = RowOf<typeof EVENT>;
 
-export interface RunRow {
-  id: string;
-  fnId: string;
-  /** The internal id of the event that starts it. */
-  eventId: string;
-  keys: string;
-  queuedAtMs: number;
-  parentRunId: string | null;
-  parentStepId: string | null;
-  /** The event id that this function must not take a second time within 24 hours; null for none. */
-  dedupKey: string | null;
-}
+/** The run's key is the event id that its function must not take a second time within 24 hours; null for none. */
+export type RunRow = RowOf<typeof RUN> & { dedupKey: string | null };
 
-export interface StepRow {
-  runId: string;
-  stepId: string;
-  /** Order of completion in its run, from 1; 0 while pending. */
-  seq: number;
-  op: string;
-  name: string;
-  /** The JSON that calls carry for it; null while pending. */
-  memo: string | null;
-  /** JSON of what the step was given, and when its code began to run; null where nobody knows. Kept from the first write. */
-  input?: string | null;
-  startedAtMs?: number | null;
-}
+export type StepRow = Omit<RowOf<typeof STEP>, "atMs">;
 
 /** An attempt that failed and is made again; `stepId` "" for the function itself. */
-export interface FailedAttemptRow {
-  runId: string;
-  stepId: string;
-  attempt: number;
-  error: string;
-  atMs: number;
-}
+export type FailedAttemptRow = RowOf<typeof FAILED_ATTEMPT>;
 
 export const WaitKind = { event: 0, signal: 1 } as const;
 
 /** A step that waits for an event or a signal. */
-export interface WaitRow {
-  runId: string;
-  stepId: string;
-  kind: number;
-  name: string;
-  path: string;
-  matchKey: string;
-  expression: string | null;
-  atMs: number;
-}
+export type WaitRow = RowOf<typeof WAIT>;
 
 /** What a gate or a throttle remembers of one key. */
-export interface GateRow {
-  key: string;
-  /** JSON. */
-  state: string;
-  /** From then on it is as good as forgotten. */
-  expiresAtMs: number;
-}
+export type GateRow = RowOf<typeof GATE>;
 
 /** One of several events of a run that is, or will be, made of them. */
-export interface RunEventRow {
-  runId: string;
-  position: number;
-  eventId: string;
-}
+export type RunEventRow = RowOf<typeof RUN_EVENT>;
 
 export const RunStatus = { active: 0, completed: 1, failed: 2, cancelled: 3 } as const;
 

@@ -89,7 +89,7 @@ export class RunState {
   plan(stepId: string, op: string, name: string): StepRow | null {
     if (this.steps.has(stepId)) return null;
     this.steps.set(stepId, { op, name, memo: null });
-    return { runId: this.id, stepId, seq: 0, op, name, memo: null };
+    return { runId: this.id, stepId, seq: 0, op, name, memo: null, input: null, startedAtMs: null };
   }
 
   /** Memoizes a step's result; null when it has one already, which then stands. */
@@ -98,7 +98,8 @@ export class RunState {
     this.steps.set(stepId, { op, name, memo });
     this.stack.push(stepId);
     this.bytes += memo.length + 100;
-    return { runId: this.id, stepId, seq: this.stack.length, op, name, memo };
+    const seq = this.stack.length;
+    return { runId: this.id, stepId, seq, op, name, memo, input: null, startedAtMs: null };
   }
 
   /** Memoizes a planned step that ended outside its app, and lets the run go on when nothing else is pending. */

@@ -8,6 +8,7 @@ import {
   keyOf,
   putRows,
   QUEUE_ITEM,
+  type RowOf,
   RUN,
   RUN_EVENT,
   STEP,
@@ -152,16 +153,16 @@ async function finishRuns(client: Client, finishes: Change["finishes"], nowMs: n
 }
 
 /** The last of the rows that have the same key: Postgres refuses to touch one twice in a statement. */
-function lastWords<Row>(table: Table<Row>, rows: readonly Row[]): Row[] {
+function lastWords<T extends Table>(table: T, rows: readonly RowOf<T>[]): RowOf<T>[] {
   return [...new Map(rows.map((row) => [keyOf(table, row), row])).values()];
 }
 
-function lastPutsAndDeletes<Row, Put extends Partial<Row>>(
-  table: Table<Row>,
-  changes: readonly { puts: readonly Put[]; deletes: readonly Partial<Row>[] }[],
-): { puts: Put[]; deletes: Partial<Row>[] } {
+function lastPutsAndDeletes<T extends Table, Put extends Partial<RowOf<T>>>(
+  table: T,
+  changes: readonly { puts: readonly Put[]; deletes: readonly Partial<RowOf<T>>[] }[],
+): { puts: Put[]; deletes: Partial<RowOf<T>>[] } {
   const puts = new Map<string, Put>();
-  const deletes = new Map<string, Partial<Row>>();
+  const deletes = new Map<string, Partial<RowOf<T>>>();
   for (const change of changes) {
     for (const row of change.deletes) {
       puts.delete(keyOf(table, row));
