@@ -1,10 +1,10 @@
 import { type Evidence, eventsOf, type Finding, runsOf, surelyBefore, uptimeMs } from "../evidence.ts";
 import { STATUS } from "../kinds.ts";
 
-/** A run that ends within this time (in which nothing is down) after its stop was accepted may have been quicker. */
+/** A run that ends within this time (in which nothing is down) after its stop was accepted was as quick as its stop. */
 const CLOSE_MS = 1_000;
 
-/** A run whose stop was accepted while it went on is cancelled; a run that nobody stopped never is. */
+/** A run whose stop was accepted while it went on is cancelled at once; a run that nobody stopped never is. */
 export function judgeCancelOn(evidence: Evidence): Finding {
   const problems: string[] = [];
   const stops = Map.groupBy(eventsOf(evidence, "stop"), (stop) => stop.of);
@@ -23,8 +23,7 @@ export function judgeCancelOn(evidence: Evidence): Finding {
         acceptedAtMs !== null &&
         uptimeMs(evidence.kills, acceptedAtMs, endedAtMs) > CLOSE_MS,
     );
-    if (run.status !== STATUS.cancelled && missed)
-      problems.push(`run ${run.id} went on after its stop (event ${missed.n})`);
+    if (missed) problems.push(`run ${run.id} went on after its stop (event ${missed.n})`);
   }
   return { problems, figures: { stopped: runs.filter((run) => run.status === STATUS.cancelled).length } };
 }

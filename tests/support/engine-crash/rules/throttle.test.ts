@@ -2,18 +2,19 @@ import { expect, test } from "vitest";
 import { callAt, NOTHING, runOf } from "../specimen.ts";
 import { judgeThrottle } from "./throttle.ts";
 
-const AWAY = { victims: ["app" as const], atMs: 1_500, deadMs: 1_510, upMs: 1_600 };
-
-/** Six runs of one key that are all called at this instant. */
-const burst = (atMs: number) =>
+/** Runs of one key whose first calls are these many milliseconds apart; a second call is no start. */
+const apart = (ms: number) =>
   judgeThrottle({
     ...NOTHING,
-    kills: [AWAY],
     runs: Array.from({ length: 6 }, (_, n) => runOf("throttled", n)),
-    facts: Array.from({ length: 6 }, (_, n) => callAt(atMs, `run-${n}`)),
+    facts: Array.from({ length: 6 }, (_, n) => [
+      callAt(10_000 + n * ms, `run-${n}`),
+      callAt(20_000, `run-${n}`),
+    ]).flat(),
   }).problems.join();
 
-test("a burst of throttled starts is a problem, unless they may be repeats after the app was away", () => {
-  expect(burst(60_000)).toContain("6 throttled runs within a second");
-  expect(burst(1_700)).toBe("");
+test("more starts in a second than the throttle allows are a problem", () => {
+  expect(apart(500)).toBe("");
+  expect(apart(250)).toContain("started 4 throttled runs within a second");
+  expect(apart(0)).toContain("started 6 throttled runs within a second");
 });
