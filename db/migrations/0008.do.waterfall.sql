@@ -17,6 +17,7 @@ CREATE TABLE source_asks (
   CONSTRAINT source_asks_place_check CHECK (place > 0),
   CONSTRAINT source_asks_cost_check CHECK (cost_micros >= 0)
 );
+CREATE INDEX source_asks_workspace_id_idx ON source_asks (workspace_id, field);
 
 -- Their sums by segment, over all jobs. '': not known.
 CREATE TABLE source_outcomes (
