@@ -12,6 +12,16 @@ import { ONRC_HEADER } from "#src/domain/registry/csv-header.ts";
 import { cuiCheckDigit } from "#src/domain/registry/cui.ts";
 import type { RejectReason } from "#src/domain/registry/registry-row.ts";
 import {
+  LAND_HEADER,
+  landRow,
+  PAYMENTS_HEADER,
+  PAYMENTS_YEAR,
+  paymentRows,
+  STATEMENTS_HEADER,
+  STATEMENTS_YEAR,
+  statementRow,
+} from "./sample-reference.ts";
+import {
   type County,
   caen,
   counties,
@@ -27,6 +37,8 @@ export interface SampleRegistry {
   file: string;
   statesFile: string;
   activitiesFile: string;
+  /** Files of other public registers about the same companies. */
+  reference: { statements: string; payments: string; land: string };
   /** What an import of the file into an empty workspace comes to. */
   expected: {
     rows: number;
@@ -54,7 +66,7 @@ const FIRST_BODY = 10_000;
 /** Has no common factor with BODIES, so that every step is another tax id. */
 const STEP = 7_368_787;
 
-/** Writes the three files, as a stream. */
+/** Writes the files, as streams. */
 export async function writeSampleRegistry(options: SampleOptions): Promise<SampleRegistry> {
   const { dir, rows, seed } = options;
   if (!Number.isInteger(rows) || rows < 1 || rows > 9_000_000) throw new RangeError("rows: 1 to 9,000,000");
@@ -67,6 +79,15 @@ export async function writeSampleRegistry(options: SampleOptions): Promise<Sampl
   const companies = lineWriter(file, ONRC_HEADER.join("^"));
   const states = lineWriter(statesFile, "COD_INMATRICULARE^COD");
   const activities = lineWriter(activitiesFile, "COD_INMATRICULARE^COD_CAEN_AUTORIZAT^VER_CAEN_AUTORIZAT");
+
+  const reference = {
+    statements: join(dir, `WEB_UU_AN${STATEMENTS_YEAR}.txt`),
+    payments: join(dir, `plati-${PAYMENTS_YEAR}.csv`),
+    land: join(dir, "ouai.csv"),
+  };
+  const statements = lineWriter(reference.statements, STATEMENTS_HEADER);
+  const payments = lineWriter(reference.payments, PAYMENTS_HEADER);
+  const land = lineWriter(reference.land, LAND_HEADER);
 
   const random = mulberry32(seed);
   const start = Math.floor(random() * BODIES);
@@ -84,9 +105,16 @@ export async function writeSampleRegistry(options: SampleOptions): Promise<Sampl
     const company = makeCompany(random, index, start);
     await companies.write(toLine(company));
     for (const state of statesOf(random)) await states.write(`${company.registrationNumber}^${state}`);
-    for (const [code, revision] of activitiesOf(random)) {
+    const codes = [...activitiesOf(random)];
+    for (const [code, revision] of codes) {
       await activities.write(`${company.registrationNumber}^${code}^${revision}`);
     }
+    const referenced = { ...company, county: company.county.name, activity: codes[0]?.[0] ?? "0111" };
+    const statement = statementRow(referenced);
+    if (statement) await statements.write(statement);
+    for (const row of paymentRows(referenced)) await payments.write(row);
+    const organisation = landRow(referenced);
+    if (organisation) await land.write(organisation);
     // Spread over the file, none left at the end.
     while (badLeft > 0 && random() * (rows - index) < badLeft) {
       badLeft--;
@@ -100,8 +128,9 @@ export async function writeSampleRegistry(options: SampleOptions): Promise<Sampl
       }
     }
   }
-  await Promise.all([companies.end(), states.end(), activities.end()]);
-  return { file, statesFile, activitiesFile, expected };
+  const writers = [companies, states, activities, statements, payments, land];
+  await Promise.all(writers.map((writer) => writer.end()));
+  return { file, statesFile, activitiesFile, reference, expected };
 }
 
 type Random = () => number;
