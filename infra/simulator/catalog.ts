@@ -6,6 +6,7 @@ import { hunterSimulator } from "./hunter/app.ts";
 import type { SimulatorFactory } from "./kit.ts";
 import { listafirmeSimulator } from "./listafirme/app.ts";
 import { openapiRoSimulator } from "./openapi-ro/app.ts";
+import { snovSimulator } from "./snov/app.ts";
 import { termeneSimulator } from "./termene/app.ts";
 import { websitesSimulator } from "./websites/app.ts";
 import { zerobounceSimulator } from "./zerobounce/app.ts";
@@ -20,6 +21,7 @@ export const simulators: readonly SimulatorFactory[] = [
   zerobounceSimulator,
   websitesSimulator,
   apolloSimulator,
+  snovSimulator,
 ];
 
 /** Variables that make our app use the simulators of a server at this URL instead of the real providers. */

@@ -4,6 +4,7 @@ import { apollo } from "./apollo/provider.ts";
 import { hunter } from "./hunter/provider.ts";
 import { listafirme } from "./listafirme/provider.ts";
 import { openapiRo } from "./openapi-ro/provider.ts";
+import { snov } from "./snov/provider.ts";
 import { termene } from "./termene/provider.ts";
 import { website } from "./website/provider.ts";
 import { zerobounce } from "./zerobounce/provider.ts";
@@ -19,4 +20,5 @@ export const catalog = {
   zerobounce,
   website,
   apollo,
+  snov,
 };
