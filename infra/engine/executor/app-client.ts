@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import http from "node:http";
 import https from "node:https";
 
@@ -20,10 +21,15 @@ const UNREACHABLE = new Set([
 /** The largest answer that is read. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
+/** A kept connection that the app had closed is found out within this time; later, the app may have begun to work. */
+const STALE_MS = 50;
+
+const AGENT = { keepAlive: true, maxSockets: 512, maxFreeSockets: 256 };
+
 /** Sends requests to apps over connections that are kept open. Never throws. */
 export class AppClient {
-  readonly #http = new http.Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 256 });
-  readonly #https = new https.Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 256 });
+  readonly #http = new http.Agent(AGENT);
+  readonly #https = new https.Agent(AGENT);
   readonly #timeoutMs: number;
 
   constructor(timeoutMs: number) {
@@ -36,74 +42,56 @@ export class AppClient {
     url: string,
     body: string,
     headers: Record<string, string>,
-  ): Promise<Answer> {
-    const first = await this.#send(method, url, body, headers);
-    return first === "stale" ? ((await this.#send(method, url, body, headers, true)) as Answer) : first;
-  }
-
-  #send(
-    method: "POST" | "PUT",
-    url: string,
-    body: string,
-    headers: Record<string, string>,
     fresh = false,
-  ): Promise<Answer | "stale"> {
-    return new Promise((resolve) => {
-      const secure = url.startsWith("https:");
-      const startedAt = Date.now();
-      let answered = false;
-      let timedOut = false;
-      const request = (secure ? https : http).request(
-        url,
-        {
-          method,
-          agent: fresh ? false : secure ? this.#https : this.#http,
-          headers: { ...headers, "content-length": Buffer.byteLength(body) },
-        },
-        (response) => {
-          answered = true;
-          const chunks: Buffer[] = [];
-          let size = 0;
-          response.on("data", (chunk: Buffer) => {
-            size += chunk.length;
-            if (size > MAX_BODY_BYTES) request.destroy(new Error("the answer is larger than 32 MiB"));
-            else chunks.push(chunk);
-          });
-          response.on("end", () => {
-            clearTimeout(timer);
-            const status = response.statusCode ?? 0;
-            resolve({
-              kind: "response",
-              status,
-              headers: response.headers,
-              body: Buffer.concat(chunks).toString("utf8"),
-            });
-          });
-          response.on("aborted", () =>
-            fail(new Error("the connection was closed before the answer was complete")),
-          );
-          response.on("error", fail);
-        },
-      );
-      const fail = (error: Error & { code?: string }): void => {
-        clearTimeout(timer);
-        const message = error.code ? `${error.code}: ${error.message}` : error.message;
-        if (error.code === "ECONNRESET" && request.reusedSocket && !answered && Date.now() - startedAt < 50)
-          resolve("stale");
-        else if (timedOut) resolve({ kind: "timeout", message: `no answer within ${this.#timeoutMs} ms` });
-        else resolve({ kind: UNREACHABLE.has(error.code ?? "") ? "unreachable" : "broken", message });
-      };
-      const timer = setTimeout(() => {
-        timedOut = true;
-        request.destroy(new Error("timeout"));
-      }, this.#timeoutMs);
-      request.on("error", fail);
-      request.end(body);
+  ): Promise<Answer> {
+    const secure = url.startsWith("https:");
+    const request = (secure ? https : http).request(url, {
+      method,
+      agent: fresh ? false : secure ? this.#https : this.#http,
+      headers: { ...headers, "content-length": Buffer.byteLength(body) },
     });
+    const startedAtMs = Date.now();
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      request.destroy();
+    }, this.#timeoutMs);
+    let response: http.IncomingMessage | undefined;
+    try {
+      request.end(body);
+      [response] = (await once(request, "response")) as [http.IncomingMessage];
+      // What fails from here on fails the reading of the answer, too.
+      request.on("error", () => {});
+      const { statusCode: status = 0, headers: answered } = response;
+      return { kind: "response", status, headers: answered, body: await readBody(response) };
+    } catch (error) {
+      if (timedOut) return { kind: "timeout", message: `no answer within ${this.#timeoutMs} ms` };
+      const { code = "", message } = error as NodeJS.ErrnoException;
+      const stale = code === "ECONNRESET" && request.reusedSocket && !response;
+      if (stale && Date.now() - startedAtMs < STALE_MS)
+        return await this.send(method, url, body, headers, true);
+      return {
+        kind: UNREACHABLE.has(code) ? "unreachable" : "broken",
+        message: code ? `${code}: ${message}` : message,
+      };
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   close(): void {
     this.#http.destroy();
     this.#https.destroy();
   }
+}
+
+async function readBody(response: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) throw new Error("the answer is larger than 32 MiB");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }

@@ -34,7 +34,7 @@ interface Job {
   run: RunState;
   /** The run that invoked it. */
   parent: RunState | null;
-  /** Calls made for this item, and of these in a row those whose connection died. */
+  /** Calls made for this item, and connections that died under it since the app's last answer. */
   tries: { sent: number; breaks: number };
 }
 
@@ -141,32 +141,35 @@ export class Executor {
     });
     this.#inFlight.set(call.requestId, { run, queueItemId: queueItemId(jobId) });
     const calledAt = Date.now();
+    const stepsBefore = run.steps.size;
     const answer = await signer.send(client, call.url, call.body, call.headers);
     metrics.callLatency.observe((Date.now() - calledAt) / 1_000);
     this.#inFlight.delete(call.requestId);
 
     if (answer.kind === "response") gate.answered(fn.url);
     else if (answer.kind !== "timeout") gate.failed(fn.url, Date.now());
-    tries.breaks = answer.kind === "broken" ? tries.breaks + 1 : 0;
+    if (answer.kind === "broken") tries.breaks += 1;
     if (answer.kind === "unreachable" || (answer.kind === "broken" && tries.breaks < MAX_BREAKS)) {
       log.info(
         { fn: fn.slug, runId: run.id, why: answer.message },
         "the app was not reached; trying again soon",
       );
-      return await this.#again(job, taken);
+      return await this.#again(job, run.steps.size > stepsBefore ? item : taken);
     }
     tries.breaks = 0;
     return await this.#settle(job, this.#outcomeOf(answer));
   }
 
-  /** Returns an item whose call was not answered. A start of which nothing has come takes its turn under the throttle again. */
+  /**
+   * Returns an item whose call was not answered, as it was taken from the queue: a start of which nothing has come
+   * is one again, and takes its turn under the throttle once more.
+   */
   async #again({ item, run }: Job, taken: QueueItem): Promise<QueueItem[]> {
     if (run.ended) return [];
     if (item.kind !== ItemKind.step) run.go = "queued";
-    if (taken.kind !== ItemKind.start || run.steps.size > 0) return [{ ...item }];
-    run.started = false;
+    if (taken.kind === ItemKind.start) run.started = false;
     if (item !== taken) await this.#ports.writer.commit({ items: [taken] });
-    return [{ ...taken }];
+    return [taken];
   }
 
   #outcomeOf(answer: Exclude<Answer, { kind: "unreachable" }>): Outcome {
