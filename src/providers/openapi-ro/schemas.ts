@@ -17,7 +17,7 @@ const company = z.looseObject({
   denumire: text,
   judet: text,
   stare: text,
-  radiata: z.preprocess((value) => blankToNull(value) ?? null, z.boolean().nullable()),
+  radiata: z.preprocess(blankToNull, z.boolean().nullable()),
 });
 
 /**

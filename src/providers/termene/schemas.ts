@@ -64,11 +64,11 @@ const statement = part({
 /** For what rests on an assumption. */
 const orNull = <Schema extends z.ZodType>(schema: Schema) => schema.nullable().catch(null);
 
-const flag = orNull(z.preprocess((value) => blankToNull(value) ?? null, z.boolean().nullable()));
+const flag = orNull(z.preprocess(blankToNull, z.boolean().nullable()));
 
 const answer = z.looseObject({
   firma: part({
-    cui: z.preprocess((value) => blankToNull(value) ?? null, taxId.nullable()),
+    cui: z.preprocess(blankToNull, taxId.nullable()),
     nume_recom: text,
     nume_mfinante: text,
   }),
