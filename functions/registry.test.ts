@@ -23,6 +23,12 @@ describe("the plan", () => {
       [
         "cui-validation",
         "fiscal-status",
+        "company-registry",
+        "farmer-registry",
+        "land-improvement",
+        "financials-bulk",
+        "financials",
+        "legal-data",
         "merge",
         "quality-score",
       ]

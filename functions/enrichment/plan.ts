@@ -23,9 +23,35 @@ export interface PlanLine {
   order?: "fixed" | "learned";
 }
 
+/** Worth looking up one by one, and paying for: in business, with some size or some land that is paid for. */
+const worthwhile = {
+  active: true,
+  company: true,
+  atLeastOneOf: { turnoverRon: 1_000_000, farmPaymentsEuros: 20_000 },
+} as const satisfies Eligibility;
+const sizes = ["financials-bulk", "farmer-registry", "quality-score"] as const;
+
 export const fields: Record<string, PlanLine> = {
   "cui-validation": { required: true, freshForDays: 30 },
   "fiscal-status": { required: true, needs: ["cui-validation"], freshForDays: 1 },
+  "company-registry": { required: false, freshForDays: 90 },
+  "farmer-registry": { required: false, freshForDays: 180 },
+  "land-improvement": { required: false, freshForDays: 180 },
+  "financials-bulk": { required: false, freshForDays: 180 },
+  financials: {
+    ...{ required: false, needs: sizes, freshForDays: 180 },
+    // One a second: only whom the yearly files leave out, and who shows some other sign of business.
+    when: {
+      active: true,
+      company: true,
+      lacks: ["turnoverRon"],
+      hasOneOf: ["farmPaymentsReceived", "vatSince"],
+    },
+  },
+  "legal-data": {
+    ...{ required: false, needs: sizes, freshForDays: 30, maxCostEuros: 0.3, order: "learned" },
+    when: { ...worthwhile, tier: "bronze" },
+  },
 };
 
 /** What follows on a chunk as soon as its required fields are done, and again when later values arrive. */

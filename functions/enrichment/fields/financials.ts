@@ -1,24 +1,8 @@
-import { z } from "zod";
 import { lastFiledYear } from "#src/domain/enrichment/financial-year.ts";
 import { ANAF_BILANT } from "#src/providers/anaf-bilant/client.ts";
 import { askProvider } from "../ask-provider.ts";
 import { defineField } from "../define-field.ts";
-
-/** Null: not in the layout that the company files in. */
-const Amount = z.number().nullable();
-
-const Financials = z.object({
-  financialYear: z.int(),
-  turnoverRon: Amount,
-  /** Profit, or loss as a negative number. */
-  netResultRon: Amount,
-  /** Average over the year. */
-  employees: Amount,
-  debtsRon: Amount,
-  equityRon: Amount,
-  /** CAEN code that the statement was filed under, four digits. */
-  filedActivity: z.string().nullable(),
-});
+import { Financials } from "../financial-facts.ts";
 
 /** What a company has filed itself, under penalty. */
 const CONFIDENCE_PCT = 95;
@@ -46,7 +30,10 @@ const filed = (yearsBefore: 0 | 1) =>
     },
   });
 
-/** Turnover, result and staff of the last year that was filed. Source: ANAF's financial statements. */
+/**
+ * Turnover, result and staff of the last year that was filed, of those whom the yearly files leave out. Source: ANAF's
+ * financial statements, one company a request.
+ */
 export const financials = defineField({
   id: "financials",
   schema: Financials,

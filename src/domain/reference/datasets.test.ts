@@ -34,7 +34,7 @@ describe("financial statements", () => {
       cui: 14_837_428,
       body: {
         ...{ turnoverRon: 130, netResultRon: 180 - 190, employees: 200, debtsRon: 70, equityRon: 100 },
-        statementActivity: "0111",
+        filedActivity: "0111",
       },
     });
   });

@@ -69,7 +69,7 @@ const financialStatements: Dataset = {
       employees,
       debtsRon: debts ?? null,
       equityRon: equity ?? null,
-      statementActivity: caen === "" ? null : caen.padStart(4, "0"),
+      filedActivity: caen === "" ? null : caen.padStart(4, "0"),
     };
     return { ok: true, cui: cui.cui, name: null, blockKey: null, county: null, locality: null, body };
   },
