@@ -6,8 +6,11 @@ import { hunterSimulator } from "./hunter/app.ts";
 import type { SimulatorFactory } from "./kit.ts";
 import { listafirmeSimulator } from "./listafirme/app.ts";
 import { openapiRoSimulator } from "./openapi-ro/app.ts";
+import { scrapingbeeSimulator } from "./scrapingbee/app.ts";
 import { snovSimulator } from "./snov/app.ts";
 import { termeneSimulator } from "./termene/app.ts";
+import { twilioSimulator } from "./twilio/app.ts";
+import { websearchSimulator } from "./websearch/app.ts";
 import { websitesSimulator } from "./websites/app.ts";
 import { zerobounceSimulator } from "./zerobounce/app.ts";
 
@@ -20,6 +23,9 @@ export const simulators: readonly SimulatorFactory[] = [
   openapiRoSimulator,
   zerobounceSimulator,
   websitesSimulator,
+  websearchSimulator,
+  scrapingbeeSimulator,
+  twilioSimulator,
   apolloSimulator,
   snovSimulator,
 ];

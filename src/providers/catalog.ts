@@ -4,8 +4,11 @@ import { apollo } from "./apollo/provider.ts";
 import { hunter } from "./hunter/provider.ts";
 import { listafirme } from "./listafirme/provider.ts";
 import { openapiRo } from "./openapi-ro/provider.ts";
+import { scrapingbee } from "./scrapingbee/provider.ts";
 import { snov } from "./snov/provider.ts";
 import { termene } from "./termene/provider.ts";
+import { twilio } from "./twilio/provider.ts";
+import { websearch } from "./websearch/provider.ts";
 import { website } from "./website/provider.ts";
 import { zerobounce } from "./zerobounce/provider.ts";
 
@@ -19,6 +22,9 @@ export const catalog = {
   hunter,
   zerobounce,
   website,
+  websearch,
+  scrapingbee,
+  twilio,
   apollo,
   snov,
 };
