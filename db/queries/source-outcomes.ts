@@ -74,21 +74,26 @@ export async function outcomesAround(
   field: string,
   segments: readonly Segment[],
 ): Promise<SegmentOutcomes[]> {
+  const sums = sql`sum(asked)::bigint AS asked, sum(found)::bigint AS found, sum(cost_micros)::bigint AS "costMicros"`;
   const { rows } = await tx.execute<SegmentOutcomes & Record<string, unknown>>(sql`
     WITH wanted AS (
       SELECT DISTINCT * FROM jsonb_to_recordset(${JSON.stringify(segments)}::jsonb)
         AS w ("legalForm" text, "caenDivision" text, county text)
+    ), own AS MATERIALIZED (
+      SELECT * FROM source_outcomes WHERE workspace_id = current_workspace() AND field = ${field}
     )
-    SELECT source, legal_form AS "legalForm", caen_division AS "caenDivision", county,
-           sum(asked)::bigint AS asked, sum(found)::bigint AS found, sum(cost_micros)::bigint AS "costMicros"
-    FROM source_outcomes s
-    WHERE field = ${field} AND workspace_id = current_workspace()
-    GROUP BY GROUPING SETS ((source), (source, legal_form), (source, legal_form, caen_division),
-                            (source, legal_form, caen_division, county))
-    HAVING grouping(legal_form) = 1 OR EXISTS (
-      SELECT 1 FROM wanted w WHERE w."legalForm" = s.legal_form
-        AND (s.caen_division IS NULL OR w."caenDivision" = s.caen_division)
-        AND (s.county IS NULL OR w.county = s.county))`);
+    SELECT source, NULL AS "legalForm", NULL AS "caenDivision", NULL AS county, ${sums}
+    FROM own GROUP BY source
+    UNION ALL
+    SELECT source, legal_form, NULL, NULL, ${sums}
+    FROM own WHERE legal_form IN (SELECT "legalForm" FROM wanted) GROUP BY source, legal_form
+    UNION ALL
+    SELECT source, legal_form, caen_division, NULL, ${sums}
+    FROM own WHERE (legal_form, caen_division) IN (SELECT "legalForm", "caenDivision" FROM wanted)
+    GROUP BY source, legal_form, caen_division
+    UNION ALL
+    SELECT source, legal_form, caen_division, county, asked, found, cost_micros
+    FROM own WHERE (legal_form, caen_division, county) IN (SELECT * FROM wanted)`);
   return rows;
 }
 

@@ -100,12 +100,13 @@ export function replay(
       const source = bySource.get(name);
       if (!source || open === 0) continue;
       const ask = asks.find((each) => each.source === name);
-      const estimate = expectationOf(source, outcomes, segment);
-      const hitRate = ask ? Number(ask.found) : estimate.hitRate;
+      const { hitRate, costMicros } = ask
+        ? { hitRate: Number(ask.found), costMicros: ask.costMicros }
+        : expectationOf(source, outcomes, segment);
       // How many were reached is a guess as soon as one outcome before was.
       const kind = ask && certain ? "known" : "estimated";
       add(askedOf(tally, name), kind, open);
-      add(tally.costMicros, kind, open * (ask ? ask.costMicros : estimate.costMicros));
+      add(tally.costMicros, kind, open * costMicros);
       add(tally.found, kind, open * hitRate);
       open *= 1 - hitRate;
       if (!ask) certain = false;
