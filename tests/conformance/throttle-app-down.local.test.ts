@@ -5,14 +5,14 @@ import { createWorld, until, type World } from "./support/world.ts";
 // A real server counts a call to an app that is down as an attempt.
 const local = test.skipIf(Boolean(process.env.INNGEST_BASE_URL));
 
-const PERIOD_MS = 500;
+const PERIOD_MS = 1_000;
 
 let world: World;
 const calledAt: number[] = [];
 beforeAll(async () => {
   world = await createWorld((client, name) => [
     client.createFunction(
-      { id: "spaced", throttle: { limit: 2, period: "1s" }, triggers: [{ event: name("spaced") }] },
+      { id: "spaced", throttle: { limit: 1, period: "1s" }, triggers: [{ event: name("spaced") }] },
       () => {
         calledAt.push(Date.now());
       },
@@ -26,7 +26,7 @@ local("throttled starts that met an app that was down do not come as a burst whe
   await world.ended(await world.send("spaced"));
   calledAt.length = 0;
   await world.stopApp();
-  const events = Array.from({ length: 6 }, () => ({ name: world.name("spaced"), data: {} }));
+  const events = Array.from({ length: 5 }, () => ({ name: world.name("spaced"), data: {} }));
   const { ids } = await world.client.send(events);
   const misses = () => world.engine?.log().split("the app was not reached").length ?? 0;
   await until(
@@ -39,8 +39,8 @@ local("throttled starts that met an app that was down do not come as a burst whe
   await sleep(PERIOD_MS);
   await world.startApp();
   await Promise.all(ids.map((id) => world.ended(id)));
-  expect(calledAt.length).toBe(6);
+  expect(calledAt.length).toBe(5);
   const gaps = calledAt.slice(1).map((at, index) => at - (calledAt[index] ?? 0));
-  // A call may take some milliseconds longer to arrive than the next.
-  expect(gaps.filter((gapMs) => gapMs < PERIOD_MS * 0.8)).toEqual([]);
+  // On a busy machine a call may take longer to arrive than the next.
+  expect(gaps.filter((gapMs) => gapMs < PERIOD_MS / 2)).toEqual([]);
 });
