@@ -50,6 +50,8 @@ export interface ConnectDeps {
   now: () => Date;
   /** False: no limits, for benchmarks against simulators. */
   limited: boolean;
+  /** After a process has died, its questions are free again within this time; default 15 s. */
+  leaseMs?: number;
 }
 
 /** 10 calls, 5 failures, 60 s: for every provider the same. */
@@ -64,7 +66,7 @@ export function connectProviders<Providers extends Catalog>(
   catalog: Providers,
   env: Record<string, unknown>,
 ): { gateways: Gateways<Providers>; runtimes: ProviderRuntime[] } {
-  const { db, redis, logger, now } = deps;
+  const { db, redis, logger, now, leaseMs } = deps;
   const shared = new Map<string, { limit: RateLimit; limiter: Limiter; slots: Slots }>();
   const limitOf = (limit: RateLimit) => {
     const known = shared.get(limit.name);
@@ -96,7 +98,17 @@ export function connectProviders<Providers extends Catalog>(
         Object.entries(operations).map(([name, operation]) => {
           const { limit, limiter, slots } = limitOf(operation.limit);
           limits.set(limit.name, { limit, limiter });
-          const parts = { db, logger, now, limiter, slots, breaker, block, outage };
+          const parts = {
+            db,
+            logger,
+            now,
+            limiter,
+            slots,
+            breaker,
+            block,
+            outage,
+            ...(leaseMs ? { leaseMs } : {}),
+          };
           return [name, createGateway(parts, slug, operation)];
         }),
       );

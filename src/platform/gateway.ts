@@ -79,13 +79,14 @@ export interface GatewayDeps {
   breaker: Breaker;
   block: ProviderBlock;
   outage: OutageClock;
+  /** An asker that is silent for so long is taken for dead; default 15 s. */
+  leaseMs?: number;
 }
 
 /** How long a request may wait for its turn. */
 const MAX_WAIT_MS = 60_000;
 /** How long for the answer that somebody else is waiting for. */
 const MAX_BUSY_MS = 90_000;
-/** An asker that is silent for so long is taken for dead. */
 const LEASE_MS = 15_000;
 /** Too fast for the provider: tried again within the same lookup if that is over by then. */
 const SOON_MS = 30_000;
@@ -98,7 +99,7 @@ export function createGateway<Subject, Body>(
   provider: string,
   operation: ProviderOperation<Subject, Body>,
 ): Gateway<Subject, Body> {
-  const { db, logger, now, limiter, slots, breaker, block, outage } = deps;
+  const { db, logger, now, limiter, slots, breaker, block, outage, leaseMs = LEASE_MS } = deps;
   const { price, repeatable, batchSize } = operation;
   const costMicros = holdOf(price);
   if (repeatable && costMicros > 0) {
@@ -206,7 +207,7 @@ export function createGateway<Subject, Body>(
           subject: key,
           prospectId: wanted.get(key)?.prospectIds[0] ?? "",
         }));
-        const terms = away ? null : { batchSize, repeatable, costMicros, leaseMs: LEASE_MS };
+        const terms = away ? null : { batchSize, repeatable, costMicros, leaseMs };
         const reserved = await inWorkspace(db, workspaceId, (tx) => reserve(tx, origin, questions, terms));
         for (const known of reserved.known) resolve(known.subject, toResult<Body>(known));
         for (const key of reserved.unknown) resolve(key, { status: "unknown" });
@@ -223,7 +224,7 @@ export function createGateway<Subject, Body>(
             origin,
             price,
             repeatable,
-            leaseMs: LEASE_MS,
+            leaseMs,
             priority,
             signal,
             ask: (call: ReservedCall, { signal: lost, onTurn }) => {
