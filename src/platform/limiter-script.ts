@@ -169,7 +169,8 @@ if verb == 'state' then
   return {redis.call('ZCARD', queue), math.max(blocked_until - now, 0), share * 1000}
 end
 
-if number == 0 then number = rank * 1e13 + redis.call('HINCRBY', state, 'tickets', 1) end
+-- Room for ranks of some ten thousands and for 10^11 tickets: a score is exact up to 9 * 10^15.
+if number == 0 then number = rank * 1e11 + redis.call('HINCRBY', state, 'tickets', 1) end
 if not next_at then
   next_at = now + spacing
   set('next_at', next_at)
