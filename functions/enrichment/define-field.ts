@@ -1,5 +1,6 @@
 /** One enrichment field -> one Inngest function that takes a chunk. See docs/adding-a-field.md. */
 import type { z } from "zod";
+import { inWorkspace } from "#db/client.ts";
 import { type NewApproval, requestApprovals } from "#db/queries/approvals.ts";
 import type { WorkKey } from "#db/queries/chunk-work.ts";
 import {
@@ -8,8 +9,17 @@ import {
   targetsOfField,
   writeFieldValues,
 } from "#db/queries/field-values.ts";
+import { outcomesAround, recordOutcomes, type SourceOutcome } from "#db/queries/source-outcomes.ts";
 import type { Deps } from "#src/deps.ts";
 import { attributesOf, ineligibleBecause } from "#src/domain/enrichment/eligibility.ts";
+import {
+  drawOf,
+  indexOutcomes,
+  nextSource,
+  planWaterfall,
+  segmentOf,
+  type WaterfallSource,
+} from "#src/domain/enrichment/waterfall.ts";
 import { maskPersonalNumbersDeep } from "#src/domain/registry/personal-numbers.ts";
 import { REVIEW_MS } from "#src/platform/approvals.ts";
 import { type RunnableField, type RunnablePlan, whileMine } from "#src/platform/chunk-work.ts";
@@ -143,90 +153,161 @@ async function askRound<Value extends Record<string, unknown>>(
   const view = { needs: line.needs, attributes: attributesOf(line.when) };
   // The deadline starts anew with each round, and with each retry of it.
   const targets = await whileMine(deps, key, (tx) => targetsOfField(tx, key, view));
-  const write = async (values: NewFieldValue[]) => {
-    if (values.length > 0) await whileMine(deps, key, (tx) => writeFieldValues(tx, key, values));
-  };
-
-  let open = targets.filter((target) => ineligibleBecause(line.when, factsOf(target)) === null).map(enquiry);
-  const ineligible = targets.length - open.length;
-  let found = 0;
-  for (const source of sources) {
-    const asked = open.filter(({ spentMicros }) => canAfford(deps, source, spentMicros, line.maxCostMicros));
-    if (asked.length === 0) continue;
-    const answers = await source.ask(
-      deps,
-      key,
-      asked.map(({ target }) => target),
+  const eligible = targets.filter((target) => ineligibleBecause(line.when, factsOf(target)) === null);
+  const enquiries = await enquiriesOf(deps, key, waysOf(deps, sources), line, eligible);
+  for (;;) {
+    const next = Map.groupBy(enquiries, (each) => nextWay(each, line));
+    next.delete(null);
+    if (next.size === 0) break;
+    const asked = await Promise.allSettled(
+      [...next].map(([way, members]) => askWay(deps, key, { schema, way: way as Way<Value>, line }, members)),
     );
-    const values: NewFieldValue[] = [];
-    for (const each of asked) {
-      const answer = checkAnswer(schema, answers.get(each.target.id));
-      if ("costMicros" in answer) each.spentMicros += answer.costMicros ?? 0;
-      if (answer.status === "found") {
-        values.push(foundValue(each, source.provider, answer, line.freshMs));
-        each.found = true;
-      } else if (answer.status !== "passed") {
-        each.heard.push({ source: source.provider, answer });
-      }
-    }
-    await write(values);
-    found += values.length;
-    open = open.filter((each) => !each.found);
+    // What the others brought is written by now.
+    const failed = asked.find((each) => each.status === "rejected");
+    if (failed) throw failed.reason;
   }
 
+  const open = enquiries.filter((each) => !each.found);
   const ends = open.map((each) => ({ each, end: endOf(each, last) }));
-  const expiresAt = new Date(deps.now().getTime() + REVIEW_MS);
-  const reviews = ends.flatMap(({ each, end }) =>
-    end.status === "settled" && end.answer.status === "review"
-      ? [approvalOf(each, end.source, end.answer, line, expiresAt)]
-      : [],
-  );
-  if (reviews.length > 0) await whileMine(deps, key, (tx) => requestApprovals(tx, key, reviews));
-  await write(
-    ends.flatMap(({ each, end }) =>
-      end.status === "settled" ? [emptyValue(deps, each, end, line, expiresAt)] : [],
-    ),
-  );
-  const settled = ends.flatMap(({ end }) => (end.status === "settled" ? [end.answer.status] : []));
+  const { inReview, ...counts } = await writeEnds(deps, key, line, ends);
   const unavailable = ends.filter(({ end }) => end.status === "unavailable");
   if (unavailable.length > 0) {
     const provider = unavailable[0]?.each.heard.find(({ answer }) => answer.status === "unavailable")?.source;
     throw new ProviderError(provider ?? line.id, "unavailable", { retryAfterMs: COME_BACK_MS });
   }
+  const passed = ends.filter(({ end }) => end.status === "passed").length;
   return {
-    found,
-    notFound: settled.filter((status) => status === "notFound").length,
-    inReview: reviews.length,
-    failed: settled.filter((status) => status === "failed").length,
-    ineligible: ineligible + ends.filter(({ end }) => end.status === "passed").length,
+    found: enquiries.length - open.length,
+    ...counts,
+    inReview,
+    ineligible: targets.length - eligible.length + passed,
     remaining: ends.filter(({ end }) => end.status === "again").length,
   };
+}
+
+/** A source under a name of its own: a field may ask one provider in several ways. */
+interface Way<Value> extends WaterfallSource {
+  from: Source<Value>;
+}
+
+function waysOf<Value>(deps: Deps, sources: readonly Source<Value>[]): Way<Value>[] {
+  const providers = sources.map(({ provider }) => provider);
+  return sources.map((from, at) => ({
+    source: providers.indexOf(from.provider) === at ? from.provider : `${from.provider}:${at + 1}`,
+    priceMicros: from.priceMicros?.(deps) ?? 0,
+    from,
+  }));
 }
 
 type Unanswered = Exclude<SourceAnswer<unknown>, { status: "found" } | { status: "passed" }>;
 
 /** One prospect on its way through the sources. */
-interface Enquiry {
+interface Enquiry<Value> {
   target: Target;
+  order: readonly Way<Value>[];
+  asked: Set<string>;
   spentMicros: number;
   found: boolean;
   heard: { source: string; answer: Unanswered }[];
 }
 
-const enquiry = (target: Target): Enquiry => ({ target, spentMicros: 0, found: false, heard: [] });
+async function enquiriesOf<Value>(
+  deps: Deps,
+  key: WorkKey,
+  ways: readonly Way<Value>[],
+  line: RunnableField,
+  targets: readonly Target[],
+): Promise<Enquiry<Value>[]> {
+  const learned = line.order === "learned" && ways.length > 1 && targets.length > 0;
+  const outcomes = learned
+    ? indexOutcomes(
+        await inWorkspace(deps.db, key.workspaceId, (tx) =>
+          outcomesAround(tx, key.field, targets.map(segmentOf)),
+        ),
+      )
+    : null;
+  return targets.map((target) => ({
+    target,
+    order: outcomes ? planWaterfall(ways, outcomes, segmentOf(target), drawOf(target.id)) : ways,
+    asked: new Set<string>(),
+    spentMicros: 0,
+    found: false,
+    heard: [],
+  }));
+}
+
+function nextWay<Value>(
+  { found, order, asked, spentMicros }: Enquiry<Value>,
+  { maxCostMicros = Number.POSITIVE_INFINITY }: RunnableField,
+): Way<Value> | null {
+  return found ? null : nextSource(order, { asked, spentMicros, maxCostMicros });
+}
+
+/** Asks one source about those whose turn it is, and writes the values that it has found. */
+async function askWay<Value extends Record<string, unknown>>(
+  deps: Deps,
+  key: WorkKey,
+  { schema, way, line }: { schema: z.ZodType<Value>; way: Way<Value>; line: RunnableField },
+  members: readonly Enquiry<Value>[],
+): Promise<void> {
+  const { provider } = way.from;
+  const targets = members.map(({ target }) => target);
+  const answers = await way.from.ask(deps, key, targets);
+  const values: NewFieldValue[] = [];
+  const outcomes: SourceOutcome[] = [];
+  for (const each of members) {
+    const { target, asked } = each;
+    asked.add(way.source);
+    const answer = checkAnswer(schema, answers.get(target.id));
+    const costMicros = "costMicros" in answer ? (answer.costMicros ?? 0) : 0;
+    each.spentMicros += costMicros;
+    if (answer.status === "found") {
+      each.found = true;
+      values.push(foundValue(each, provider, answer, line.freshMs));
+    } else if (answer.status !== "passed") each.heard.push({ source: provider, answer });
+    if (answer.status === "found" || answer.status === "notFound") {
+      const outcome = { source: way.source, place: asked.size, found: each.found, costMicros };
+      outcomes.push({ prospectId: target.id, ...segmentOf(target), ...outcome });
+    }
+  }
+  // With one source there is no order to learn.
+  const worthKeeping = (members[0]?.order.length ?? 0) > 1 ? outcomes : [];
+  if (values.length + worthKeeping.length === 0) return;
+  await whileMine(deps, key, async (tx) => {
+    await writeFieldValues(tx, key, values);
+    await recordOutcomes(tx, key, worthKeeping);
+  });
+}
+
+/** Writes what it came to for those whom no source has found. */
+async function writeEnds(
+  deps: Deps,
+  key: WorkKey,
+  line: RunnableField,
+  ends: readonly { each: Enquiry<unknown>; end: End }[],
+): Promise<{ notFound: number; inReview: number; failed: number }> {
+  const expiresAt = new Date(deps.now().getTime() + REVIEW_MS);
+  const values: NewFieldValue[] = [];
+  const reviews: NewApproval[] = [];
+  for (const { each, end } of ends) {
+    if (end.status !== "settled") continue;
+    values.push(emptyValue(deps, each, end, line, expiresAt));
+    if (end.answer.status === "review")
+      reviews.push(approvalOf(each, end.source, end.answer, line, expiresAt));
+  }
+  if (values.length > 0) {
+    await whileMine(deps, key, async (tx) => {
+      await writeFieldValues(tx, key, values);
+      await requestApprovals(tx, key, reviews);
+    });
+  }
+  const count = (status: NewFieldValue["status"]) => values.filter((value) => value.status === status).length;
+  return { notFound: count("not_found"), inReview: count("in_review"), failed: count("failed") };
+}
 
 function factsOf({ isNaturalPerson, tier, values, golden }: Target) {
   // What was just found is newer than the golden record.
   return { isNaturalPerson, tier, attributes: Object.assign({}, golden, ...Object.values(values)) };
-}
-
-function canAfford<Value>(
-  deps: Deps,
-  { priceMicros }: Source<Value>,
-  spent: number,
-  max = Number.POSITIVE_INFINITY,
-) {
-  return spent + (priceMicros?.(deps) ?? 0) <= max;
 }
 
 type End =
@@ -240,7 +321,7 @@ type End =
   | { status: "passed" };
 
 /** What it comes to when no source has found a value. "Not found" by one says more than the failure of another. */
-function endOf({ heard }: Enquiry, last: boolean): End {
+function endOf({ heard }: Enquiry<unknown>, last: boolean): End {
   const again = heard.some(({ answer }) => answer.status === "failed" && answer.retryable);
   if (again && !last) return { status: "again" };
   if (heard.some(({ answer }) => answer.status === "unavailable")) return { status: "unavailable" };
@@ -263,7 +344,7 @@ function checkAnswer<Value extends Record<string, unknown>>(
 }
 
 function foundValue(
-  { target, spentMicros }: Enquiry,
+  { target, spentMicros }: Enquiry<unknown>,
   source: string,
   answer: Extract<SourceAnswer<Record<string, unknown>>, { status: "found" }>,
   freshMs: number,
@@ -284,7 +365,7 @@ function foundValue(
 }
 
 function approvalOf(
-  { target }: Enquiry,
+  { target }: Enquiry<unknown>,
   source: string,
   answer: Extract<Unanswered, { status: "review" }>,
   { freshMs }: RunnableField,
@@ -301,7 +382,7 @@ function approvalOf(
 
 function emptyValue(
   deps: Deps,
-  { target, spentMicros }: Enquiry,
+  { target, spentMicros }: Enquiry<unknown>,
   { source, answer }: Extract<End, { status: "settled" }>,
   { freshMs }: RunnableField,
   reviewEndsAt: Date,
