@@ -168,7 +168,8 @@ export class Executor {
     if (run.ended) return [];
     if (item.kind !== ItemKind.step) run.go = "queued";
     if (taken.kind === ItemKind.start) run.started = false;
-    if (item !== taken) await this.#ports.writer.commit({ items: [taken] });
+    // The next call carries what this one has checkpointed: that must be durable first.
+    await this.#ports.writer.commit(item === taken ? {} : { items: [taken] });
     return [taken];
   }
 

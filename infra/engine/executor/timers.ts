@@ -3,7 +3,7 @@ import { canonicalJson } from "../protocol/canonical-json.ts";
 import { emptyChange, ItemKind, type QueueItem } from "../state/rows.ts";
 import { fireCron } from "./crons.ts";
 import { cancelRun } from "./run-end.ts";
-import { fireMatch, type WaitPorts } from "./waits.ts";
+import { areMatchesPending, fireMatch, type WaitPorts } from "./waits.ts";
 
 const INVOKE_TIMEOUT = canonicalJson({
   error: {
@@ -16,6 +16,9 @@ const INVOKE_TIMEOUT = canonicalJson({
 
 /** What waits for its function to be resumed is asked again after this long whether it may be started. */
 const PAUSED_MS = 5_000;
+
+/** The end of a wait is looked at again after this long, while events that came before it are being matched. */
+const MATCHING_MS = 20;
 
 export interface TimerPorts extends WaitPorts {
   gatekeeper: Gatekeeper;
@@ -34,6 +37,11 @@ export async function fireTimer(ports: TimerPorts, item: QueueItem): Promise<Que
     case ItemKind.startTimeout:
     case ItemKind.finishTimeout:
       return await fireRunTimeout(ports, item);
+    case ItemKind.waitTimeout:
+      // An event that came in time ends the wait, also when nobody could look at it until now.
+      if (await areMatchesPending(ports.database, item.score))
+        return [{ ...item, dueAtMs: Date.now() + MATCHING_MS }];
+      return await endStep(ports, item);
     default:
       return await endStep(ports, item);
   }

@@ -56,7 +56,7 @@ export async function fireMatch(ports: WaitPorts, item: QueueItem): Promise<Queu
     afterRun,
     afterStep,
   };
-  const page = await waitsAt(ports.database, match, item.dueAtMs);
+  const page = await waitsAt(ports.database, match, item.score);
   const next = await nextPage(ports.database, match, page);
   const isCancel = (wait: Wait): boolean => wait.stepId.startsWith(CANCEL_ON);
   const ended = await Promise.all(page.filter(isCancel).map((wait) => cancelByEvent(ports, match, wait)));
@@ -67,6 +67,16 @@ export async function fireMatch(ports: WaitPorts, item: QueueItem): Promise<Queu
     next === null ? done : {},
   );
   return [...items, ...ended.flat(), ...(next === null ? [] : [{ ...item, stepId: next }])];
+}
+
+/** Whether an event that came up to this instant has yet to be handed to those who wait for it. */
+export async function areMatchesPending(database: Database, untilMs: number): Promise<boolean> {
+  const found = await database.pool.query({
+    name: "pending-matches",
+    text: "select 1 from queue_item where kind = 6 and due_at_ms <= $1 limit 1",
+    values: [untilMs],
+  });
+  return found.rows.length > 0;
 }
 
 /** Hands a signal to the step that waits for it; the run's id, or null when none does. Also the items to do next. */
