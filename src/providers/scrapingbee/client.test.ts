@@ -4,6 +4,8 @@ import { simulatedCompany } from "#infra/simulator/company.ts";
 import type { Simulator } from "#infra/simulator/kit.ts";
 import { SCRAPINGBEE_KEY, scrapingbeeSimulator } from "#infra/simulator/scrapingbee/app.ts";
 import { type SiteKind, simulatedSite } from "#infra/simulator/websites/site.ts";
+import { createLogger } from "#src/platform/logger.ts";
+import type { RequestContext } from "#src/platform/provider.ts";
 import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
 import { createScrapingBeeClient, type ScrapingBeeClient } from "./client.ts";
 import { SCRAPINGBEE_PAGE_MICROS, scrapingbee } from "./provider.ts";
@@ -32,7 +34,12 @@ const domainOf = (kind: SiteKind): string =>
 
 const operation = () =>
   scrapingbee.connect({ SCRAPINGBEE_BASE_URL: BASE_URL, SCRAPINGBEE_API_KEY: SCRAPINGBEE_KEY })?.homePage;
-const context = { signal: AbortSignal.timeout(10_000), onSent: () => {} };
+const context: RequestContext = {
+  signal: AbortSignal.timeout(10_000),
+  onSent: () => {},
+  asOf: "2026-11-22",
+  logger: createLogger("silent"),
+};
 
 describe("the client of ScrapingBee", () => {
   it.each(["script_only", "cookie_wall", "blocks_robots"] as const)(

@@ -15,8 +15,8 @@ export const SCRAPINGBEE_PAGE_MICROS = 5 * 180;
 
 const homePage = (client: ScrapingBeeClient): ProviderOperation<ScrapingBeeSubject, Site> => ({
   name: "home-page",
-  // The smallest plan's concurrency; a page takes some seconds, so the rate never matters.
-  limit: { name: SCRAPINGBEE, windows: [{ limit: 5, periodMs: 1_000 }], inFlight: 5 },
+  // The smallest plan's concurrency; the rate is what five browsers can do, at 2.5 s a page.
+  limit: { name: SCRAPINGBEE, windows: [{ limit: 2, periodMs: 1_000 }], inFlight: 5 },
   price: { costMicros: SCRAPINGBEE_PAGE_MICROS, chargedFor: "answered" },
   batchSize: 1,
   repeatable: false,

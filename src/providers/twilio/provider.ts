@@ -16,8 +16,8 @@ export const TWILIO_LOOKUP_MICROS = 7_400;
 
 const lineType = (client: TwilioClient): ProviderOperation<TwilioSubject, TwilioLine> => ({
   name: "line-type",
-  // Twilio limits how many are under way; the rate is what ten of them can do in a second, at 100 ms each.
-  limit: { name: TWILIO, windows: [{ limit: 100, periodMs: 1_000 }], inFlight: 10 },
+  // Twilio limits how many are under way; the rate is what ten of them can do in a second, at 250 ms each.
+  limit: { name: TWILIO, windows: [{ limit: 40, periodMs: 1_000 }], inFlight: 10 },
   price: { costMicros: TWILIO_LOOKUP_MICROS, chargedFor: "answered" },
   batchSize: 1,
   repeatable: false,

@@ -49,7 +49,7 @@ type Robots = ReturnType<typeof parseRobots>;
 
 /** Our name in robots.txt files. */
 const ROBOT = "Cerniq";
-const MAX_BYTES = 3 * 1024 * 1024;
+const MAX_BYTES = 2 * 1024 * 1024;
 const MAX_ROBOTS_BYTES = 512 * 1024;
 const MAX_CONTACT_PAGES = 2;
 /** A site that asks for longer pauses than this between requests is asked for its home page only. */

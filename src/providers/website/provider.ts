@@ -12,8 +12,8 @@ export interface WebsiteSubject {
 
 const fetchPages = (client: WebsiteClient): ProviderOperation<WebsiteSubject, Site> => ({
   name: "pages",
-  // Of our own choice, over all sites; each site has its own pace (manners.ts). Seed 000: 20 at once, 100 a second.
-  limit: { name: WEBSITE, windows: [{ limit: 100, periodMs: 1_000 }], inFlight: 20 },
+  // Of our own choice, over all sites; each site has its own pace (manners.ts), at which a visit takes about 10 s.
+  limit: { name: WEBSITE, windows: [{ limit: 10, periodMs: 1_000 }], inFlight: 100 },
   price: { costMicros: 0, chargedFor: "nothing" },
   batchSize: 1,
   repeatable: true,
