@@ -115,8 +115,8 @@ describe("a limiter", () => {
     const at = await Promise.all(Array.from({ length: 40 }, () => take(shared)));
     const early = at.filter((moment) => moment - startedAt < 15).length;
     expect(early).toBeLessThanOrEqual(14);
-    expect(at[3]).toBeLessThan(startedAt + 3 * 20.2);
-    expect(at[39]).toBeGreaterThan(startedAt + (40 - 14) * 20);
+    expect(at[39]).toBeGreaterThan(startedAt + (40 - 14) * 20.2);
+    expect(at[39]).toBeLessThan(startedAt + 39 * 20.2);
   });
 
   it("keeps several windows at once", async () => {
@@ -130,7 +130,7 @@ describe("a limiter", () => {
     const at = await Promise.all(Array.from({ length: 25 }, () => take(shared)));
     expect(mostWithin(at, 1_000)).toBeLessThanOrEqual(10);
     expect(mostWithin(at, 100)).toBeLessThanOrEqual(5);
-    expect((at[24] ?? 0) - (at[0] ?? 0)).toBeLessThan(2_400 / 0.9);
+    expect((at[24] ?? 0) - (at[0] ?? 0)).toBeLessThan(3_500);
   });
 
   it("serves a lower rank first, whoever came first", async () => {
@@ -229,7 +229,7 @@ describe("replicas", () => {
           { limit: 15, periodMs: 1_000 },
           { limit: 24, periodMs: 2_000 },
         ],
-        marginMs: 100,
+        marginMs: 200,
         askers: 6,
         stalls: false,
       },
@@ -238,7 +238,7 @@ describe("replicas", () => {
     expect(mostWithin(arrivals, 1_000)).toBeLessThanOrEqual(15);
     expect(mostWithin(arrivals, 2_000)).toBeLessThanOrEqual(24);
     const seconds = ((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)) / 1000;
-    expect((arrivals.length - 1) / seconds).toBeGreaterThan((24 / 2.1) * 0.9);
+    expect((arrivals.length - 1) / seconds).toBeGreaterThan((24 / 2.2) * 0.85);
   });
 });
 

@@ -216,6 +216,7 @@ describe("the limiter", () => {
         // All came within the first second, which a Redis that knows nothing lets pass: the tickets hold the rank.
         const tickets = grants.map(({ ticket }) => ticket);
         expect(tickets).toEqual(tickets.toSorted((a, b) => a - b));
+        expect(new Set(tickets).size).toBe(tickets.length);
         expect(grants.map(({ rank }) => rank)).toEqual(
           plans.map(({ rank }) => rank).toSorted((a, b) => a - b),
         );
