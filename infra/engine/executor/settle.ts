@@ -1,5 +1,5 @@
 import { addStart } from "../ingest/plan-runs.ts";
-import { canonicalJson } from "../protocol/canonical-json.ts";
+import { invokeErrorMemo } from "../protocol/errors.ts";
 import type { FunctionSpec } from "../protocol/functions.ts";
 import { commitChange } from "../state/commit-change.ts";
 import { type Change, type QueueItem, RunStatus } from "../state/rows.ts";
@@ -39,8 +39,7 @@ function invoke(
   const target = ports.registry.bySlug(call.functionSlug);
   if (!target) {
     const message = `could not find function with ID: ${call.functionSlug}`;
-    const error = { error: message, message, name: "Error", stack: "" };
-    run.finishPlanned(call.stepId, canonicalJson({ error }), nowMs, change);
+    run.finishPlanned(call.stepId, invokeErrorMemo(message, message, "Error"), nowMs, change);
     return;
   }
   const event = invokedEvent(fn, run, call, nowMs);

@@ -1,18 +1,14 @@
 import type { Gatekeeper } from "../ingest/gatekeeper.ts";
-import { canonicalJson } from "../protocol/canonical-json.ts";
+import { invokeErrorMemo } from "../protocol/errors.ts";
 import { emptyChange, ItemKind, type QueueItem } from "../state/rows.ts";
 import { fireCron } from "./crons.ts";
 import { cancelRun } from "./run-end.ts";
 import { areMatchesPending, fireMatch, type WaitPorts } from "./waits.ts";
 
-const INVOKE_TIMEOUT = canonicalJson({
-  error: {
-    error: "InngestInvokeTimeoutError",
-    message: "Timed out waiting for invoked function to complete",
-    name: "InngestInvokeTimeoutError",
-    stack: "",
-  },
-});
+const INVOKE_TIMEOUT = invokeErrorMemo(
+  "InngestInvokeTimeoutError",
+  "Timed out waiting for invoked function to complete",
+);
 
 /** What waits for its function to be resumed is asked again after this long whether it may be started. */
 const PAUSED_MS = 5_000;

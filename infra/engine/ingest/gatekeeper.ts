@@ -1,6 +1,6 @@
 import { type CancelPorts, cancelRun } from "../executor/run-end.ts";
 import { type Facts, keyOf, matches } from "../expressions.ts";
-import { canonicalJson } from "../protocol/canonical-json.ts";
+import { invokeErrorMemo } from "../protocol/errors.ts";
 import { type IncomingEvent, storedEvent } from "../protocol/events.ts";
 import type { FunctionSpec } from "../protocol/functions.ts";
 import { newId, uuidFromName } from "../protocol/ids.ts";
@@ -167,15 +167,14 @@ export class Gatekeeper {
     const runId = before?.runId ?? newId(nowMs);
     const bytes = event.body.length;
     const { debounce: debounced, batch: batched } = fn.gates ?? {};
-    let full = false;
-    let collected: Collected;
-    if (batched) ({ held: collected, full } = batch(batched, before, bytes, nowMs));
-    else if (debounced) collected = debounce(debounced, before, bytes, nowMs);
-    else return;
-    const held = { ...collected, runId };
+    const next = batched
+      ? batch(batched, before, bytes, nowMs)
+      : debounced && { held: debounce(debounced, before, bytes, nowMs), full: false };
+    if (!next) return;
+    const held = { ...next.held, runId };
     change.runEvents.push({ runId, position: held.count - 1, eventId: event.internalId });
     this.#held.put(runId, held.count - 1, event);
-    if (full) {
+    if (next.full) {
       await this.#release(fn, key, held, event, verdict);
       change.removeItems.push({ runId: "", id: gateTimerId(key) });
     } else {
@@ -235,8 +234,7 @@ export class Gatekeeper {
   async #tellParent(parent: { runId: string; stepId: string }, why: string, verdict: Verdict): Promise<void> {
     verdict.parent = await this.#ports.runs.acquire(parent.runId);
     const message = `The invoked function was not run: ${why}.`;
-    const name = "InngestInvokeSkippedError";
-    const memo = canonicalJson({ error: { error: name, message, name, stack: "" } });
+    const memo = invokeErrorMemo("InngestInvokeSkippedError", message);
     verdict.parent?.finishPlanned(parent.stepId, memo, Date.now(), verdict.change);
   }
 

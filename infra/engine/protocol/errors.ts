@@ -23,6 +23,11 @@ export function runError(output: string): Fields {
   };
 }
 
+/** What a call carries for a step whose function could not be invoked, or did not answer in time. */
+export function invokeErrorMemo(error: string, message: string, name = error): string {
+  return canonicalJson({ error: { error, message, name, stack: "" } });
+}
+
 function asFields(error: unknown): Fields {
   if (typeof error !== "object" || error === null || Array.isArray(error)) {
     return { message: typeof error === "string" ? error : "Unknown error", name: "Error", stack: "" };

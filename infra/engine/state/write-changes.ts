@@ -90,7 +90,7 @@ async function dropDuplicates(
     for (const { run } of change.runs ?? []) {
       const { dedupKey } = run;
       const key = `${run.fnId} ${dedupKey}`;
-      if (again.has(run.eventId) || keyed.has(key)) dropped.add(run.id);
+      if (again.has(run.eventId) || (dedupKey !== null && keyed.has(key))) dropped.add(run.id);
       else if (dedupKey !== null) keyed.set(key, { ...run, dedupKey });
     }
   }
