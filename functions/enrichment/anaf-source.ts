@@ -1,7 +1,7 @@
 /** ANAF v9 as a source of fields. One answer serves every field: the gateway asks once a day for a tax id. */
 import type { AnafCompany, AnafRecord } from "#src/providers/anaf/schemas.ts";
 import { askProvider } from "./ask-provider.ts";
-import type { Source } from "./define-field.ts";
+import type { Source } from "./source.ts";
 
 /** The register is the authority, but its addresses and phones are as old as the last declaration. */
 const CONFIDENCE_PCT = 95;

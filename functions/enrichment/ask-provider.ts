@@ -2,7 +2,7 @@
 import type { Target } from "#db/queries/field-values.ts";
 import type { Deps } from "#src/deps.ts";
 import type { Gateway, LookupResult } from "#src/platform/gateway.ts";
-import type { Source, SourceAnswer } from "./define-field.ts";
+import type { Source, SourceAnswer } from "./source.ts";
 
 export interface AskProvider<Subject, Body, Value> {
   provider: string;

@@ -1,79 +1,9 @@
 /** One enrichment field -> one Inngest function that takes a chunk. See docs/adding-a-field.md. */
 import type { z } from "zod";
-import { inWorkspace } from "#db/client.ts";
-import { type NewApproval, requestApprovals } from "#db/queries/approvals.ts";
-import type { WorkKey } from "#db/queries/chunk-work.ts";
-import {
-  type NewFieldValue,
-  type Target,
-  targetsOfField,
-  writeFieldValues,
-} from "#db/queries/field-values.ts";
-import { outcomesAround, recordOutcomes, type SourceOutcome } from "#db/queries/source-outcomes.ts";
-import type { Deps } from "#src/deps.ts";
-import { attributesOf, ineligibleBecause } from "#src/domain/enrichment/eligibility.ts";
-import {
-  drawOf,
-  indexOutcomes,
-  nextSource,
-  planWaterfall,
-  segmentOf,
-  type WaterfallSource,
-} from "#src/domain/enrichment/waterfall.ts";
-import { maskPersonalNumbersDeep } from "#src/domain/registry/personal-numbers.ts";
-import { REVIEW_MS } from "#src/platform/approvals.ts";
-import { type RunnableField, type RunnablePlan, whileMine } from "#src/platform/chunk-work.ts";
-import { ProviderError } from "#src/platform/provider-error.ts";
+import type { RunnableField, RunnablePlan } from "#src/platform/chunk-work.ts";
+import { askRound } from "./ask-round.ts";
 import type { ChunkFunction, Limits } from "./define-chunk-function.ts";
-
-/** What a source says of one prospect. */
-export type SourceAnswer<Value> =
-  | {
-      status: "found";
-      value: Value;
-      confidencePct: number;
-      snapshotId: string | null;
-      observedAt: Date;
-      costMicros?: number;
-    }
-  | { status: "notFound"; snapshotId: string | null; observedAt: Date; costMicros?: number }
-  /** Good, but not good enough: a person decides, or `reject` after two days. */
-  | {
-      status: "review";
-      value: Value;
-      confidencePct: number;
-      reasons: readonly { part: string; points: number }[];
-      snapshotId: string | null;
-      observedAt: Date;
-      costMicros?: number;
-    }
-  /** `retryable`: the next round asks again; in the last round the result stands. */
-  | { status: "failed"; code: string; retryable: boolean }
-  /** It cannot be asked now, or for long: the next source is; with none left, the step is tried again later. */
-  | { status: "unavailable" }
-  /** It has nothing to ask with, or is not in use: as if it were not there. */
-  | { status: "passed" };
-
-/** Where a value can come from. A source that can ask for many at once does so. */
-export interface Source<Value> {
-  /** Name of the provider or register, kept as the value's provenance. */
-  provider: string;
-  /** What asking about one prospect costs at most, in micro-euros; absent: nothing. */
-  priceMicros?: (deps: Deps) => number;
-  /** Prospects a second by the provider's own limit; absent or null: none. */
-  perSecond?: (deps: Deps) => number | null;
-  /** Whether it can be asked at all (its credentials are there); absent: yes. */
-  inUse?: (deps: Deps) => boolean;
-  /**
-   * Asks for prospects of one chunk. Who is not in the answer counts as failed and is asked again.
-   * @throws ProviderError when nothing could be had of anybody: the step is retried
-   */
-  ask: (
-    deps: Deps,
-    key: WorkKey,
-    targets: readonly Target[],
-  ) => Promise<ReadonlyMap<string, SourceAnswer<Value>>>;
-}
+import type { Source } from "./source.ts";
 
 export interface FieldDefinition<Value extends Record<string, unknown>> extends Limits {
   id: string;
@@ -91,8 +21,13 @@ export interface Field extends ChunkFunction {
 
 /** Those who failed in a way that may pass are asked again this often, as a smaller set. */
 const ROUNDS = 3;
-/** When every source left is unavailable. */
-const COME_BACK_MS = 30_000;
+/**
+ * How often a field comes back to a provider that could not be asked: waiting costs no retries, and a whole registry
+ * takes ANAF eight hours, in which whoever has to stand back waits.
+ */
+const MAX_WAITS = 200;
+/** The waits grow up to this, or a third of the time in which work must be heard of. */
+const LONGEST_WAIT_MS = 300_000;
 
 export function defineField<Value extends Record<string, unknown>>(
   definition: FieldDefinition<Value>,
@@ -104,16 +39,22 @@ export function defineField<Value extends Record<string, unknown>>(
     sources,
     async work(deps, key, step, plan) {
       const counts = { found: 0, notFound: 0, inReview: 0, failed: 0, ineligible: 0 };
-      for (let round = 1; round <= ROUNDS; round++) {
-        const result = await step.run(`ask-${round}`, () =>
-          askRound(deps, key, { schema, sources, line: lineOf(plan, definition.id), last: round === ROUNDS }),
+      const longestMs = Math.min(LONGEST_WAIT_MS, deps.config.FIELD_DEADLINE_MS / 3);
+      let waits = 0;
+      for (let ask = 1; ask - waits <= ROUNDS; ask++) {
+        const last = { round: ask - waits === ROUNDS, wait: waits === MAX_WAITS };
+        const result = await step.run(`ask-${ask}`, () =>
+          askRound(deps, key, { schema, sources, line: lineOf(plan, definition.id), last }),
         );
         counts.found += result.found;
         counts.notFound += result.notFound;
         counts.inReview += result.inReview;
         counts.failed += result.failed;
         counts.ineligible = result.ineligible;
-        if (result.remaining === 0) break;
+        if (result.waitMs !== null) {
+          waits += 1;
+          await step.sleep(`wait-${ask}`, Math.min(result.waitMs * waits, longestMs));
+        } else if (result.remaining === 0) break;
       }
       return counts;
     },
@@ -124,288 +65,4 @@ function lineOf(plan: RunnablePlan, id: string): RunnableField {
   const line = plan.fields.find((field) => field.id === id);
   if (!line) throw new Error(`The plan has no field "${id}".`);
   return line;
-}
-
-interface Round<Value> {
-  schema: z.ZodType<Value>;
-  sources: readonly Source<Value>[];
-  line: RunnableField;
-  last: boolean;
-}
-
-interface RoundResult {
-  found: number;
-  notFound: number;
-  inReview: number;
-  failed: number;
-  /** Left out by the rule, or by all sources. */
-  ineligible: number;
-  /** To be asked again in the next round. */
-  remaining: number;
-}
-
-/** Asks the sources for everybody who has no value yet, and writes what they say as it comes. */
-async function askRound<Value extends Record<string, unknown>>(
-  deps: Deps,
-  key: WorkKey,
-  { schema, sources, line, last }: Round<Value>,
-): Promise<RoundResult> {
-  const view = { needs: line.needs, attributes: attributesOf(line.when) };
-  // The deadline starts anew with each round, and with each retry of it.
-  const targets = await whileMine(deps, key, (tx) => targetsOfField(tx, key, view));
-  const eligible = targets.filter((target) => ineligibleBecause(line.when, factsOf(target)) === null);
-  const enquiries = await enquiriesOf(deps, key, waysOf(deps, sources), line, eligible);
-  for (;;) {
-    const next = Map.groupBy(enquiries, (each) => nextWay(each, line));
-    next.delete(null);
-    if (next.size === 0) break;
-    const asked = await Promise.allSettled(
-      [...next].map(([way, members]) => askWay(deps, key, { schema, way: way as Way<Value>, line }, members)),
-    );
-    // What the others brought is written by now.
-    const failed = asked.find((each) => each.status === "rejected");
-    if (failed) throw failed.reason;
-  }
-
-  const open = enquiries.filter((each) => !each.found);
-  const ends = open.map((each) => ({ each, end: endOf(each, last) }));
-  const { inReview, ...counts } = await writeEnds(deps, key, line, ends);
-  const unavailable = ends.filter(({ end }) => end.status === "unavailable");
-  if (unavailable.length > 0) {
-    const provider = unavailable[0]?.each.heard.find(({ answer }) => answer.status === "unavailable")?.source;
-    throw new ProviderError(provider ?? line.id, "unavailable", { retryAfterMs: COME_BACK_MS });
-  }
-  const passed = ends.filter(({ end }) => end.status === "passed").length;
-  return {
-    found: enquiries.length - open.length,
-    ...counts,
-    inReview,
-    ineligible: targets.length - eligible.length + passed,
-    remaining: ends.filter(({ end }) => end.status === "again").length,
-  };
-}
-
-/** A source under a name of its own: a field may ask one provider in several ways. */
-interface Way<Value> extends WaterfallSource {
-  from: Source<Value>;
-}
-
-function waysOf<Value>(deps: Deps, sources: readonly Source<Value>[]): Way<Value>[] {
-  const providers = sources.map(({ provider }) => provider);
-  return sources.map((from, at) => ({
-    source: providers.indexOf(from.provider) === at ? from.provider : `${from.provider}:${at + 1}`,
-    priceMicros: from.priceMicros?.(deps) ?? 0,
-    from,
-  }));
-}
-
-type Unanswered = Exclude<SourceAnswer<unknown>, { status: "found" } | { status: "passed" }>;
-
-/** One prospect on its way through the sources. */
-interface Enquiry<Value> {
-  target: Target;
-  order: readonly Way<Value>[];
-  asked: Set<string>;
-  spentMicros: number;
-  found: boolean;
-  heard: { source: string; answer: Unanswered }[];
-}
-
-async function enquiriesOf<Value>(
-  deps: Deps,
-  key: WorkKey,
-  ways: readonly Way<Value>[],
-  line: RunnableField,
-  targets: readonly Target[],
-): Promise<Enquiry<Value>[]> {
-  const learned = line.order === "learned" && ways.length > 1 && targets.length > 0;
-  const outcomes = learned
-    ? indexOutcomes(
-        await inWorkspace(deps.db, key.workspaceId, (tx) =>
-          outcomesAround(tx, key.field, targets.map(segmentOf)),
-        ),
-      )
-    : null;
-  return targets.map((target) => ({
-    target,
-    order: outcomes ? planWaterfall(ways, outcomes, segmentOf(target), drawOf(target.id)) : ways,
-    asked: new Set<string>(),
-    spentMicros: 0,
-    found: false,
-    heard: [],
-  }));
-}
-
-function nextWay<Value>(
-  { found, order, asked, spentMicros }: Enquiry<Value>,
-  { maxCostMicros = Number.POSITIVE_INFINITY }: RunnableField,
-): Way<Value> | null {
-  return found ? null : nextSource(order, { asked, spentMicros, maxCostMicros });
-}
-
-/** Asks one source about those whose turn it is, and writes the values that it has found. */
-async function askWay<Value extends Record<string, unknown>>(
-  deps: Deps,
-  key: WorkKey,
-  { schema, way, line }: { schema: z.ZodType<Value>; way: Way<Value>; line: RunnableField },
-  members: readonly Enquiry<Value>[],
-): Promise<void> {
-  const { provider } = way.from;
-  const targets = members.map(({ target }) => target);
-  const answers = await way.from.ask(deps, key, targets);
-  const values: NewFieldValue[] = [];
-  const outcomes: SourceOutcome[] = [];
-  for (const each of members) {
-    const { target, asked } = each;
-    asked.add(way.source);
-    const answer = checkAnswer(schema, answers.get(target.id));
-    const costMicros = "costMicros" in answer ? (answer.costMicros ?? 0) : 0;
-    each.spentMicros += costMicros;
-    if (answer.status === "found") {
-      each.found = true;
-      values.push(foundValue(each, provider, answer, line.freshMs));
-    } else if (answer.status !== "passed") each.heard.push({ source: provider, answer });
-    if (answer.status === "found" || answer.status === "notFound") {
-      const outcome = { source: way.source, place: asked.size, found: each.found, costMicros };
-      outcomes.push({ prospectId: target.id, ...segmentOf(target), ...outcome });
-    }
-  }
-  // With one source there is no order to learn.
-  const worthKeeping = (members[0]?.order.length ?? 0) > 1 ? outcomes : [];
-  if (values.length + worthKeeping.length === 0) return;
-  await whileMine(deps, key, async (tx) => {
-    await writeFieldValues(tx, key, values);
-    await recordOutcomes(tx, key, worthKeeping);
-  });
-}
-
-/** Writes what it came to for those whom no source has found. */
-async function writeEnds(
-  deps: Deps,
-  key: WorkKey,
-  line: RunnableField,
-  ends: readonly { each: Enquiry<unknown>; end: End }[],
-): Promise<{ notFound: number; inReview: number; failed: number }> {
-  const expiresAt = new Date(deps.now().getTime() + REVIEW_MS);
-  const values: NewFieldValue[] = [];
-  const reviews: NewApproval[] = [];
-  for (const { each, end } of ends) {
-    if (end.status !== "settled") continue;
-    values.push(emptyValue(deps, each, end, line, expiresAt));
-    if (end.answer.status === "review")
-      reviews.push(approvalOf(each, end.source, end.answer, line, expiresAt));
-  }
-  if (values.length > 0) {
-    await whileMine(deps, key, async (tx) => {
-      await writeFieldValues(tx, key, values);
-      await requestApprovals(tx, key, reviews);
-    });
-  }
-  const count = (status: NewFieldValue["status"]) => values.filter((value) => value.status === status).length;
-  return { notFound: count("not_found"), inReview: count("in_review"), failed: count("failed") };
-}
-
-function factsOf({ isNaturalPerson, tier, values, golden }: Target) {
-  // What was just found is newer than the golden record.
-  return { isNaturalPerson, tier, attributes: Object.assign({}, golden, ...Object.values(values)) };
-}
-
-type End =
-  | {
-      status: "settled";
-      source: string;
-      answer: Extract<Unanswered, { status: "notFound" | "failed" | "review" }>;
-    }
-  | { status: "again" }
-  | { status: "unavailable" }
-  | { status: "passed" };
-
-/** What it comes to when no source has found a value. "Not found" by one says more than the failure of another. */
-function endOf({ heard }: Enquiry<unknown>, last: boolean): End {
-  const again = heard.some(({ answer }) => answer.status === "failed" && answer.retryable);
-  if (again && !last) return { status: "again" };
-  if (heard.some(({ answer }) => answer.status === "unavailable")) return { status: "unavailable" };
-  const rank = { review: -1, notFound: 0, failed: 1, unavailable: 2 };
-  const [best] = heard.toSorted((a, b) => rank[a.answer.status] - rank[b.answer.status]);
-  if (!best || best.answer.status === "unavailable") return { status: "passed" };
-  return { status: "settled", source: best.source, answer: best.answer };
-}
-
-/** Outside data: a value that does not fit its schema is no value, and no personal number passes. */
-function checkAnswer<Value extends Record<string, unknown>>(
-  schema: z.ZodType<Value>,
-  answer: SourceAnswer<Value> | undefined,
-): SourceAnswer<Value> {
-  if (!answer) return { status: "failed", code: "no_answer", retryable: true };
-  if (answer.status !== "found" && answer.status !== "review") return answer;
-  const parsed = schema.safeParse(answer.value);
-  if (!parsed.success) return { status: "failed", code: "bad_value", retryable: false };
-  return { ...answer, value: maskPersonalNumbersDeep(parsed.data) };
-}
-
-function foundValue(
-  { target, spentMicros }: Enquiry<unknown>,
-  source: string,
-  answer: Extract<SourceAnswer<Record<string, unknown>>, { status: "found" }>,
-  freshMs: number,
-): NewFieldValue {
-  const { value, confidencePct, snapshotId, observedAt } = answer;
-  return {
-    prospectId: target.id,
-    status: "found",
-    value,
-    source,
-    confidencePct,
-    costMicros: spentMicros,
-    snapshotId,
-    errorCode: null,
-    observedAt,
-    freshUntil: new Date(observedAt.getTime() + freshMs),
-  };
-}
-
-function approvalOf(
-  { target }: Enquiry<unknown>,
-  source: string,
-  answer: Extract<Unanswered, { status: "review" }>,
-  { freshMs }: RunnableField,
-  expiresAt: Date,
-): NewApproval {
-  const { confidencePct, reasons } = answer;
-  const value = answer.value as Record<string, unknown>;
-  return {
-    ...{ prospectId: target.id, source, value, confidencePct, reasons, expiresAt },
-    freshForMs: freshMs,
-    defaultDecision: "reject",
-  };
-}
-
-function emptyValue(
-  deps: Deps,
-  { target, spentMicros }: Enquiry<unknown>,
-  { source, answer }: Extract<End, { status: "settled" }>,
-  { freshMs }: RunnableField,
-  reviewEndsAt: Date,
-): NewFieldValue {
-  const failed = answer.status === "failed";
-  const observedAt = failed ? deps.now() : answer.observedAt;
-  const freshUntil = {
-    // A failure is never fresh: the next job asks again.
-    failed: observedAt,
-    review: reviewEndsAt,
-    notFound: new Date(observedAt.getTime() + freshMs),
-  };
-  const status = { failed: "failed", review: "in_review", notFound: "not_found" } as const;
-  return {
-    prospectId: target.id,
-    status: status[answer.status],
-    value: null,
-    source,
-    confidencePct: null,
-    costMicros: spentMicros,
-    snapshotId: failed ? null : answer.snapshotId,
-    errorCode: failed ? answer.code : null,
-    observedAt,
-    freshUntil: freshUntil[answer.status],
-  };
 }

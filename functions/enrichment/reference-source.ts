@@ -5,7 +5,7 @@ import { hasReference, type ReferenceRow, referenceByBlock, referenceByCui } fro
 import { blockKey } from "#src/domain/matching/company-name.ts";
 import { bestMatch, type Match } from "#src/domain/matching/match.ts";
 import type { DatasetId } from "#src/domain/reference/datasets.ts";
-import type { Source, SourceAnswer } from "./define-field.ts";
+import type { Source, SourceAnswer } from "./source.ts";
 
 /** What a register says of a company, as far as it has rows of its own for it. */
 export interface FromReference<Value> {

@@ -5,7 +5,8 @@ import { createDb, type Db, inWorkspace } from "#db/client.ts";
 import type { WorkKey } from "#db/queries/chunk-work.ts";
 import { planChunks } from "#db/queries/chunks.ts";
 import type { StepTools } from "#functions/enrichment/define-chunk-function.ts";
-import { defineField, type Source, type SourceAnswer } from "#functions/enrichment/define-field.ts";
+import { defineField } from "#functions/enrichment/define-field.ts";
+import type { Source, SourceAnswer } from "#functions/enrichment/source.ts";
 import type { Deps } from "#src/deps.ts";
 import { begin, type RunnableField, type RunnablePlan } from "#src/platform/chunk-work.ts";
 import { createLogger } from "#src/platform/logger.ts";
@@ -23,7 +24,7 @@ let job: SeededJob;
 beforeAll(async () => {
   database = await createTestDatabase();
   db = createDb(database.url);
-  const config = { FIELD_DEADLINE_MS: 60_000, FIELD_RETRY_MS: 1_000 };
+  const config = { FIELD_DEADLINE_MS: 900_000, FIELD_RETRY_MS: 1_000 };
   // What a field itself leans on; its sources here ask nobody.
   deps = { db, logger: createLogger("silent"), config, now: () => new Date() } as Deps;
 });
@@ -32,8 +33,12 @@ afterAll(async () => {
   await database.drop();
 });
 beforeEach(async () => {
+  waits = [];
   job = await seedImportedJob(db, 5, { workspaceId: await seedWorkspace(database.url) });
 });
+
+/** What the field has slept since the test began, in milliseconds. */
+let waits: number[];
 
 /** Runs the field on the seeded chunk, as its function would. */
 async function run(sources: Source<Value>[], line: Partial<RunnableField> = {}) {
@@ -56,7 +61,12 @@ async function run(sources: Source<Value>[], line: Partial<RunnableField> = {}) 
     return { ...job, chunkId: rows[0]?.id ?? "", field: "size", attempt: 1, runId: "run" } satisfies WorkKey;
   });
   await begin(deps, key, undefined);
-  const step = { run: (_: string, work: () => unknown) => work() } as unknown as StepTools;
+  const step = {
+    run: (_: string, work: () => unknown) => work(),
+    sleep: async (_: string, ms: number) => {
+      waits.push(ms);
+    },
+  } as unknown as StepTools;
   return field.work(deps, key, step, plan);
 }
 
@@ -139,15 +149,39 @@ describe("the waterfall of a field", () => {
   });
 
   it("keeps what it has and comes back later when all that is left is unavailable", async () => {
-    const first = source("first", (n) => (n === 1 ? found(1) : { status: "unavailable" }));
+    const first = source("first", (n, time) =>
+      n === 1 ? found(1) : time < 3 ? { status: "unavailable" } : found(n),
+    );
     const second = source("second", (n) => (n === 2 ? found(2) : { status: "passed" }));
-    const error = await run([first, second]).catch((caught: unknown) => caught);
-    expect(error).toBeInstanceOf(ProviderError);
-    expect(error).toMatchObject({ provider: "first", kind: "unavailable", retryAfterMs: 30_000 });
-    expect((await values()).map(({ n, status }) => [n, status])).toEqual([
-      [1, "found"],
-      [2, "found"],
+    expect(await run([first, second])).toMatchObject({ found: 5, failed: 0 });
+    expect(waits).toEqual([30_000, 60_000]);
+    expect(first.asked).toEqual([
+      [1, 2, 3, 4, 5],
+      [3, 4, 5],
+      [3, 4, 5],
     ]);
+  });
+
+  it("waits as long as a provider asks for, which costs no retries, and keeps what others got", async () => {
+    const slow = source("slow", (n) => found(n));
+    const { ask } = slow;
+    let time = 0;
+    slow.ask = (...args) => {
+      time += 1;
+      if (time <= 5) throw new ProviderError("slow", "rate_limited", { retryAfterMs: 1_000 });
+      return ask(...args);
+    };
+    const first = source("first", (n) => (n <= 3 ? found(n) : notFound()));
+    expect(await run([first, slow])).toMatchObject({ found: 5 });
+    expect(waits).toEqual([1_000, 2_000, 3_000, 4_000, 5_000]);
+  });
+
+  it("gives up on a provider that never comes back", async () => {
+    const only = source("only", () => ({ status: "unavailable" }));
+    expect(await run([only])).toMatchObject({ found: 0, failed: 5 });
+    expect((await values())[0]).toMatchObject({ status: "failed", code: "provider_unavailable" });
+    expect(waits).toHaveLength(200);
+    expect(Math.max(...waits)).toBe(300_000);
   });
 
   it("asks no source that the plan's price for one prospect does not allow for", async () => {

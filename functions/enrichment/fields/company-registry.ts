@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { companyFacts } from "#src/domain/registry/company-facts.ts";
-import { defineField, type Source } from "../define-field.ts";
+import { defineField } from "../define-field.ts";
+import type { Source } from "../source.ts";
 
 const CompanyRegistry = z.object({
   /** As the trade register's nomenclature words it. */
