@@ -8,8 +8,11 @@ ALTER TABLE jobs
   -- Ids of the fields it asks for, with those they need; NULL: all.
   ADD COLUMN fields text[];
 
--- Prospects that the plan's rule for the field leaves out.
-ALTER TABLE job_fields ADD COLUMN ineligible bigint NOT NULL DEFAULT 0;
+ALTER TABLE job_fields
+  -- Prospects that the plan's rule for the field leaves out.
+  ADD COLUMN ineligible bigint NOT NULL DEFAULT 0,
+  -- What its values have cost.
+  ADD COLUMN cost_micros bigint NOT NULL DEFAULT 0;
 
 -- A prospect and field that failed for good, until a later job has an answer.
 CREATE TABLE dead_letters (

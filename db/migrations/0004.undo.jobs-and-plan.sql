@@ -1,5 +1,5 @@
 DROP TABLE dead_letters;
-ALTER TABLE job_fields DROP COLUMN ineligible;
+ALTER TABLE job_fields DROP COLUMN ineligible, DROP COLUMN cost_micros;
 DELETE FROM jobs WHERE kind = 'enrich';
 ALTER TABLE jobs
   DROP COLUMN fields,

@@ -111,11 +111,13 @@ export async function countFieldValues(
            count(*) FILTER (WHERE v.status = 'not_found')::int AS "notFound",
            count(*) FILTER (WHERE v.status = 'in_review')::int AS "inReview",
            count(*) FILTER (WHERE v.status = 'failed')::int AS failed,
+           coalesce(sum(v.cost_micros), 0)::bigint AS "costMicros",
            (max(cardinality(c.prospect_ids)) - count(v.id))::int AS skipped
     FROM chunks c
     LEFT JOIN field_values v ON v.prospect_id = ANY(c.prospect_ids) AND v.job_id = ${jobId} AND v.field = ${field}
     WHERE c.id = ${chunkId}`);
-  return rows[0] as Omit<FieldCounts, "ineligible">;
+  const counts = rows[0] as Omit<FieldCounts, "ineligible">;
+  return { ...counts, costMicros: Number(counts.costMicros) };
 }
 
 /** The field has failed for good on this chunk: whoever still needs it gets a failed result. */

@@ -11,6 +11,8 @@ export interface FieldCounts {
   skipped: number;
   /** Left out by the plan's rule for the field. */
   ineligible: number;
+  /** What its values have cost. */
+  costMicros: number;
 }
 
 export const noCounts: Readonly<FieldCounts> = Object.freeze({
@@ -20,6 +22,7 @@ export const noCounts: Readonly<FieldCounts> = Object.freeze({
   failed: 0,
   skipped: 0,
   ineligible: 0,
+  costMicros: 0,
 });
 
 /** Makes sure that the job counts these fields. `maxOutstanding`: chunks that may be requested at once. */
@@ -55,7 +58,8 @@ export async function updateJobField(
       in_review = in_review + ${counts.inReview},
       failed = failed + ${counts.failed},
       skipped = skipped + ${counts.skipped},
-      ineligible = ineligible + ${counts.ineligible}
+      ineligible = ineligible + ${counts.ineligible},
+      cost_micros = cost_micros + ${counts.costMicros}
     WHERE job_id = ${jobId} AND field = ${field}
     RETURNING max_outstanding - outstanding AS free`);
   return { free: rows[0]?.free ?? 0 };

@@ -52,7 +52,8 @@ export async function jobProgress(tx: Tx, jobId: string): Promise<JobProgress | 
                 coalesce(sum(bronze), 0) AS bronze, coalesce(sum(unqualified), 0) AS unqualified
          FROM chunks WHERE job_id = j.id) t) AS totals,
       (SELECT coalesce(jsonb_object_agg(field, jsonb_build_object(
-                'found', found, 'notFound', not_found, 'inReview', in_review, 'failed', failed, 'skipped', skipped, 'ineligible', ineligible)), '{}')
+                'found', found, 'notFound', not_found, 'inReview', in_review, 'failed', failed, 'skipped', skipped, 'ineligible', ineligible,
+                'costMicros', cost_micros)), '{}')
        FROM job_fields WHERE job_id = j.id) AS fields,
       (SELECT coalesce(jsonb_object_agg(provider, jsonb_build_object(
                 'calls', calls, 'retries', retries, 'rateLimited', rate_limited, 'costMicros', cost,

@@ -13,6 +13,7 @@ export const jobFields = pgTable(
     notFound: bigint("not_found", { mode: "number" }).notNull().default(0),
     failed: bigint("failed", { mode: "number" }).notNull().default(0),
     inReview: bigint("in_review", { mode: "number" }).notNull().default(0),
+    costMicros: bigint("cost_micros", { mode: "number" }).notNull().default(0),
     ineligible: bigint("ineligible", { mode: "number" }).notNull().default(0),
     skipped: bigint("skipped", { mode: "number" }).notNull().default(0),
   },

@@ -302,7 +302,7 @@ function emptyValue(
   deps: Deps,
   { target, spentMicros }: Enquiry<unknown>,
   { source, answer }: Extract<End, { status: "settled" }>,
-  { freshMs }: RunnableField,
+  { absentMs }: RunnableField,
   reviewEndsAt: Date,
 ): NewFieldValue {
   const failed = answer.status === "failed";
@@ -311,7 +311,7 @@ function emptyValue(
     // A failure is never fresh: the next job asks again.
     failed: observedAt,
     review: reviewEndsAt,
-    notFound: new Date(observedAt.getTime() + freshMs),
+    notFound: new Date(observedAt.getTime() + absentMs),
   };
   const status = { failed: "failed", review: "in_review", notFound: "not_found" } as const;
   return {

@@ -52,6 +52,7 @@ export async function loadPlan(
       required: line.required,
       needs: line.needs ?? [],
       freshMs: line.freshForDays * DAY_MS,
+      absentMs: (line.absentForDays ?? line.freshForDays) * DAY_MS,
       order: line.order ?? "fixed",
       ...(line.when ? { when: line.when } : {}),
       ...(line.maxCostEuros === undefined

@@ -8,6 +8,7 @@ import type { Eligibility } from "#src/domain/enrichment/eligibility.ts";
  * - `needs`: fields (or stages) that must have ended on the chunk before it starts. A field's sources see the values
  *   of those it needs.
  * - `freshForDays`: a value younger than this is not asked for again.
+ * - `absentForDays`: and so "not found" (default: as long as a value).
  * - `when`: who is worth asking about. A rule looks at the values of the fields that the line needs, and at the golden
  *   record and tier as far as `quality-score` has been; so a line with a rule needs that.
  * - `maxCostEuros`: what one prospect's value may cost, over all sources of the field.
@@ -18,6 +19,7 @@ export interface PlanLine {
   required: boolean;
   needs?: readonly string[];
   freshForDays: number;
+  absentForDays?: number;
   when?: Eligibility;
   maxCostEuros?: number;
   order?: "fixed" | "learned";
@@ -39,7 +41,8 @@ export const fields: Record<string, PlanLine> = {
   "land-improvement": { required: false, freshForDays: 180 },
   "financials-bulk": { required: false, freshForDays: 180 },
   financials: {
-    ...{ required: false, needs: sizes, freshForDays: 180 },
+    // A statement may be filed any day: that there is none is soon looked up again.
+    ...{ required: false, needs: sizes, freshForDays: 180, absentForDays: 7 },
     // One a second: only whom the yearly files leave out, and who shows some other sign of business.
     when: {
       active: true,
@@ -49,7 +52,7 @@ export const fields: Record<string, PlanLine> = {
     },
   },
   "legal-data": {
-    ...{ required: false, needs: sizes, freshForDays: 30, maxCostEuros: 0.3, order: "learned" },
+    ...{ required: false, needs: sizes, freshForDays: 30, maxCostEuros: 0.3 },
     when: { ...worthwhile, tier: "bronze" },
   },
 };

@@ -1,5 +1,5 @@
 /** The demo's way to the app: the public API, nothing else. */
-import { existsSync, openAsBlob } from "node:fs";
+import { existsSync, openAsBlob, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JobProgress } from "#db/queries/jobs.ts";
@@ -23,6 +23,30 @@ export async function uploadExport(
   }
   const answer = await fetch(`${appUrl}/api/v1/imports`, { method: "POST", body: form });
   return unwrap(answer);
+}
+
+/** Files of other public registers, by the names under which they are published (the first group: a year). */
+const REFERENCE_FILES = [
+  { dataset: "financial-statements", name: /^WEB_(?:UU|BL_BS_SL)_AN(\d{4})\.txt$/i },
+  { dataset: "farm-payments", name: /^plati-(\d{4})\.(?:csv|xlsx)$/i },
+  { dataset: "land-improvement", name: /^ouai\.(?:csv|xlsx|pdf)$/i },
+];
+
+/** Uploads what lies beside an export of other public registers; answers what that was. @throws RefusedError */
+export async function uploadReference(appUrl: string, exportFile: string): Promise<string[]> {
+  const done: string[] = [];
+  for (const fileName of readdirSync(dirname(exportFile)).sort()) {
+    for (const { dataset, name } of REFERENCE_FILES) {
+      const match = name.exec(fileName);
+      if (!match) continue;
+      const query = new URLSearchParams({ fileName, ...(match[1] ? { year: match[1] } : {}) });
+      const body = await openAsBlob(join(dirname(exportFile), fileName));
+      const answer = await fetch(`${appUrl}/api/v1/reference/${dataset}?${query}`, { method: "PUT", body });
+      const { stored } = await unwrap<{ stored: number }>(answer);
+      done.push(`${dataset} (${stored} rows)`);
+    }
+  }
+  return done;
 }
 
 /** Reads a job, waiting while the app is away (it may be starting again), for a minute at most. */

@@ -6,7 +6,7 @@ import type { JobProgress } from "#db/queries/jobs.ts";
 import { StackError } from "#infra/stack/errors.ts";
 import { removeData } from "#infra/stack/remove-data.ts";
 import { type Stack, startStack } from "#infra/stack/stack.ts";
-import { RefusedError, readJob, uploadExport } from "./api-client.ts";
+import { RefusedError, readJob, uploadExport, uploadReference } from "./api-client.ts";
 import { type DemoOptions, HELP, readOptions, UsageError } from "./options.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { allFinal, type DemoReport, makeReport, printReport } from "./report.ts";
@@ -53,12 +53,15 @@ async function run(
   errors: string[],
 ): Promise<DemoReport> {
   const appUrl = stack.env.APP_URL ?? "";
-  const simulated = options.liveAnaf ? [] : ["anaf"];
   const engine = stack.engineKind === "local" ? "the local engine" : "an Inngest server";
-  const anaf = options.liveAnaf ? "the real ANAF" : "a simulator of ANAF";
-  progress.note(`Running on ${engine}, asking ${anaf}. App: ${appUrl}`);
+  const asked = options.liveAnaf
+    ? "the real ANAF and simulators of the other providers"
+    : "simulators of all providers";
+  progress.note(`Running on ${engine}, asking ${asked}. App: ${appUrl}`);
 
   const file = options.file ?? (await sample(options, progress));
+  const registers = await uploadReference(appUrl, file);
+  if (registers.length > 0) progress.note(`Took in other public registers: ${registers.join(", ")}.`);
   const startedAt = Date.now();
   const { jobId } = await uploadExport(appUrl, file);
   let job: JobProgress;
@@ -68,6 +71,7 @@ async function run(
     progress.show(job);
   } while (job.status !== "done" && job.status !== "failed");
   progress.end();
+  const simulated = Object.keys(job.providers).filter((slug) => slug !== "anaf" || !options.liveAnaf);
   return makeReport(job, { engine: stack.engineKind, durationMs: Date.now() - startedAt, errors, simulated });
 }
 

@@ -79,17 +79,33 @@ export function printReport(report: DemoReport, colour: boolean): string {
   const tierTable = table(["gold", "silver", "bronze", "unqualified"]);
   tierTable.push([tiers.gold, tiers.silver, tiers.bronze, tiers.unqualified].map(n));
 
-  const fields = table(["field", "found", "not found", "failed", "skipped", "coverage"]);
+  const euros = (micros: number) => `€ ${(micros / 1_000_000).toFixed(2)}`;
+  const fields = table([
+    ...[
+      "field",
+      "asked about",
+      "found",
+      "not found",
+      "in review",
+      "failed",
+      "not eligible",
+      "still fresh",
+      "hits",
+    ],
+    "cost",
+  ]);
   for (const [field, counts] of Object.entries(report.fields)) {
-    const { found, notFound, failed, skipped } = counts;
-    const coverage = prospects.total === 0 ? "-" : `${((found / prospects.total) * 100).toFixed(1)} %`;
-    fields.push([field, n(found), n(notFound), n(failed), n(skipped), coverage]);
+    const { found, notFound, inReview, failed, skipped, ineligible, costMicros } = counts;
+    const asked = found + notFound + inReview + failed;
+    const hits = asked === 0 ? "-" : `${((found / asked) * 100).toFixed(1)} %`;
+    const shown = [asked, found, notFound, inReview, failed, ineligible, skipped].map(n);
+    fields.push([field, ...shown, hits, costMicros > 0 ? euros(costMicros) : "-"]);
   }
 
   const providers = table(["provider", "calls", "retries", "rate limited", "cost"]);
   for (const [name, { calls, retries, rateLimited, costMicros }] of Object.entries(report.providers)) {
     const shown = report.simulated.includes(name) ? `${name} (simulator)` : name;
-    providers.push([shown, n(calls), n(retries), n(rateLimited), `€ ${(costMicros / 1_000_000).toFixed(2)}`]);
+    providers.push([shown, n(calls), n(retries), n(rateLimited), costMicros > 0 ? euros(costMicros) : "-"]);
   }
 
   const rejected = Object.entries(file.rejectedBy).map(([reason, count]) => `${reason} ${n(count)}`);

@@ -39,6 +39,8 @@ import { addToOutbox, markConsumed } from "./outbox.ts";
 export interface RunnableField extends PlannedField {
   /** How long a value stays fresh. */
   freshMs: number;
+  /** And that there is none. */
+  absentMs: number;
   /** Who is asked about; absent: everybody. */
   when?: Eligibility;
   /** What it may cost for one prospect, over all its sources. */

@@ -24,9 +24,9 @@ import { type SeededJob, seedImportedJob, seedWorkspace } from "#tests/support/s
 
 const plan: RunnablePlan = {
   fields: [
-    { id: "first", required: true, needs: [], freshMs: 0, order: "fixed" },
-    { id: "second", required: true, needs: ["first"], freshMs: 0, order: "fixed" },
-    { id: "slow", required: false, needs: [], freshMs: 0, order: "fixed" },
+    { id: "first", required: true, needs: [], freshMs: 0, absentMs: 0, order: "fixed" },
+    { id: "second", required: true, needs: ["first"], freshMs: 0, absentMs: 0, order: "fixed" },
+    { id: "slow", required: false, needs: [], freshMs: 0, absentMs: 0, order: "fixed" },
   ],
   stages: ["merge", "score"],
   maxOutstanding: new Map([
@@ -136,7 +136,14 @@ describe("the chain of work on chunks", () => {
       prospects: { total: 250, enriched: 250, failed: 0 },
       tiers: { silver: 250 },
     });
-    expect(done?.fields.slow).toEqual({ found: 250, notFound: 0, inReview: 0, failed: 0, skipped: 0, ineligible: 0 });
+    expect(done?.fields.slow).toEqual({
+      found: 250,
+      notFound: 0,
+      inReview: 0,
+      failed: 0,
+      skipped: 0,
+      ineligible: 0,
+    });
   });
 
   it("scores a chunk without waiting for its slow field, and again when that has come", async () => {

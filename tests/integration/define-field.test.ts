@@ -43,7 +43,17 @@ let waits: number[];
 /** Runs the field on the seeded chunk, as its function would. */
 async function run(sources: Source<Value>[], line: Partial<RunnableField> = {}) {
   const plan: RunnablePlan = {
-    fields: [{ id: "size", required: false, needs: [], freshMs: 86_400_000, order: "fixed", ...line }],
+    fields: [
+      {
+        id: "size",
+        required: false,
+        needs: [],
+        freshMs: 86_400_000,
+        absentMs: 86_400_000,
+        order: "fixed",
+        ...line,
+      },
+    ],
     stages: [],
     maxOutstanding: new Map([["size", 5]]),
   };

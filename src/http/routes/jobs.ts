@@ -101,6 +101,6 @@ export function jobRoutes(deps: Deps, plan: RunnablePlan, sources: FieldSources)
 /** The plan's order, and the counts' own: JSON from the database has lost both. */
 function inOrder(field: string, counts: FieldCounts | undefined): [string, FieldCounts][] {
   if (!counts) return [];
-  const { found, notFound, inReview, failed, skipped, ineligible } = counts;
-  return [[field, { found, notFound, inReview, failed, skipped, ineligible }]];
+  const { found, notFound, inReview, failed, skipped, ineligible, costMicros } = counts;
+  return [[field, { found, notFound, inReview, failed, skipped, ineligible, costMicros }]];
 }

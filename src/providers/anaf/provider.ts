@@ -16,7 +16,6 @@ export const anaf = defineProvider({
         windows: [{ limit: 1, periodMs: 1_000 }],
         // An answer takes about 2 s: while it is awaited, others have their turn.
         inFlight: 4,
-        marginMs: 50,
         rank: 0,
       },
       price: { costMicros: 0, chargedFor: "nothing" },
