@@ -9,11 +9,14 @@ import { type AppEnv, fail } from "./envelope.ts";
 import { errorHandler } from "./errors.ts";
 import { requestLog, requireApiKey } from "./middleware/request.ts";
 import { approvalRoutes } from "./routes/approvals.ts";
+import { budgetRoutes } from "./routes/budgets.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { importRoutes } from "./routes/imports.ts";
 import { type FieldSources, jobRoutes } from "./routes/jobs.ts";
 import { prospectRoutes } from "./routes/prospects.ts";
+import { providerCallRoutes } from "./routes/provider-calls.ts";
+import { providerRoutes } from "./routes/providers.ts";
 import { referenceRoutes } from "./routes/reference.ts";
 
 export const INNGEST_PATH = "/api/inngest";
@@ -53,5 +56,8 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced }: Ap
   app.route("/api/v1", approvalRoutes(deps));
   app.route("/api/v1", referenceRoutes(deps));
   app.route("/api/v1", prospectRoutes(deps, plan));
+  app.route("/api/v1", providerRoutes(deps));
+  app.route("/api/v1", providerCallRoutes(deps));
+  app.route("/api/v1", budgetRoutes(deps));
   return app;
 }

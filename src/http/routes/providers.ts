@@ -1,0 +1,110 @@
+import { Hono } from "hono";
+import { inWorkspace } from "#db/client.ts";
+import { type Budget, listBudgets } from "#db/queries/budgets.ts";
+import { type ProviderFigures, providerFigures } from "#db/queries/provider-calls.ts";
+import type { Deps } from "#src/deps.ts";
+import { ConflictError, NotFoundError } from "#src/domain/errors.ts";
+import { dayInRomania } from "#src/domain/romanian-calendar.ts";
+import type { ProviderRuntime } from "#src/platform/connect-providers.ts";
+import { ProviderError } from "#src/platform/provider-error.ts";
+import { type AppEnv, ok } from "../envelope.ts";
+
+/** How long a check may take. */
+const CHECK_MS = 10_000;
+
+/**
+ * GET /providers — every provider that this release knows: whether it is on, what it may do (limits, breaker, credit,
+ * budget) and how it did over the last 24 hours. The breaker is this process's own; the rest holds for all replicas.
+ * POST /providers/:slug/check — one cheap request; if it succeeds, a block for spent credit or a wrong key is lifted.
+ */
+export function providerRoutes(deps: Deps) {
+  return new Hono<AppEnv>()
+    .get("/providers", async (c) => {
+      const workspaceId = c.get("workspaceId");
+      const slugs = deps.providerRuntimes.map(({ slug }) => slug);
+      const { figures, budgets } = await inWorkspace(deps.db, workspaceId, async (tx) => ({
+        figures: await providerFigures(tx, workspaceId, slugs),
+        budgets: await listBudgets(tx, workspaceId, dayInRomania(deps.now())),
+      }));
+      const providers = await Promise.all(
+        deps.providerRuntimes.map(async (runtime) => ({
+          ...(await stateOf(runtime)),
+          budgetLeft: leftOf(budgets, runtime.slug),
+          last24h: summaryOf(figures.find(({ provider }) => provider === runtime.slug)),
+        })),
+      );
+      return ok(c, providers);
+    })
+    .post("/providers/:slug/check", async (c) => {
+      const slug = c.req.param("slug");
+      const runtime = deps.providerRuntimes.find((known) => known.slug === slug);
+      if (!runtime) throw new NotFoundError("provider_not_found", `There is no provider ${slug}.`);
+      if (!runtime.operations)
+        throw new ConflictError("provider_off", `${slug} is off: its credentials are not set.`);
+      if (!runtime.check)
+        throw new ConflictError("no_check", `${slug} offers no cheap request to check with.`);
+      return ok(c, await check(runtime.slug, runtime.check, () => runtime.block.clear()));
+    });
+}
+
+async function stateOf({ slug, operations, breaker, block, limits }: ProviderRuntime) {
+  const blocked = await block.get();
+  return {
+    slug,
+    on: operations !== null,
+    breaker: breaker.state(),
+    blocked: blocked && { reason: blocked.reason, until: blocked.until.toISOString() },
+    limits: await Promise.all(
+      [...limits.values()].map(async ({ limit: { name, windows, inFlight }, limiter }) => ({
+        name,
+        windows,
+        inFlight,
+        // Null: Redis cannot be reached.
+        now: await limiter.state().catch(() => null),
+      })),
+    ),
+    operations: Object.values(operations ?? {}).map(({ name, price, batchSize }) => ({
+      name,
+      price,
+      batchSize,
+    })),
+  };
+}
+
+/** The least that a provider may still spend, in micro-euros; null: as much as it likes. */
+function leftOf(budgets: readonly Budget[], slug: string): number | null {
+  const left = budgets.flatMap(({ provider, leftMicros }) =>
+    leftMicros !== null && (provider === null || provider === slug) ? [leftMicros] : [],
+  );
+  return left.length === 0 ? null : Math.min(...left);
+}
+
+function summaryOf(figures: ProviderFigures | undefined) {
+  const { calls = 0, settled = 0, found = 0, costMicros = 0, medianLatencyMs = null } = figures ?? {};
+  return {
+    calls,
+    found,
+    costMicros,
+    medianLatencyMs,
+    successPct: calls === 0 ? null : Math.round((settled / calls) * 1_000) / 10,
+    costPerHitMicros: found === 0 ? null : Math.round(costMicros / found),
+  };
+}
+
+async function check(
+  slug: string,
+  request: (signal: AbortSignal) => Promise<void>,
+  onSuccess: () => Promise<void>,
+) {
+  const startedAt = performance.now();
+  const latencyMs = () => Math.round(performance.now() - startedAt);
+  try {
+    await request(AbortSignal.timeout(CHECK_MS));
+    await onSuccess();
+    return { slug, healthy: true, latencyMs: latencyMs(), error: null };
+  } catch (error) {
+    const kind = error instanceof ProviderError ? error.kind : "unavailable";
+    const message = error instanceof ProviderError ? error.message : `${slug} did not answer in time.`;
+    return { slug, healthy: false, latencyMs: latencyMs(), error: { kind, message } };
+  }
+}
