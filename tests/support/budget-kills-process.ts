@@ -2,6 +2,7 @@
  * A process of its own that asks Hunter about the domains of one job through the gateway, in an order of its own, until
  * every one of them has ended; or until it is killed. Prints "ready" before its first request, "done" after its last.
  */
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createDb } from "#db/client.ts";
 import { connectProviders } from "#src/platform/connect-providers.ts";
@@ -20,12 +21,12 @@ export interface BudgetKillsOptions {
   lookups: { prospectId: string; subject: string }[];
   inFlight: number;
   leaseMs: number;
-  /** Where in the list to begin. */
-  from: number;
 }
 
-const options: BudgetKillsOptions = JSON.parse(process.argv[2] ?? "{}");
-const { workspaceId, jobId, lookups, inFlight, leaseMs, from } = options;
+/** Its arguments: a file with the options, where in the list to begin, and a name of its own. */
+const [, , file = "", from = "0", name = ""] = process.argv;
+const options: BudgetKillsOptions = JSON.parse(readFileSync(file, "utf8"));
+const { workspaceId, jobId, lookups, inFlight, leaseMs } = options;
 const db = createDb(options.databaseUrl, { max: 5 });
 const redis = createRedis(options.redisUrl);
 const logger = createLogger("silent");
@@ -47,11 +48,13 @@ const CHUNK = 40;
 const chunks = Array.from({ length: Math.ceil(lookups.length / CHUNK) }, (_, index) =>
   lookups.slice(index * CHUNK, (index + 1) * CHUNK),
 );
-const open = [...chunks.slice(from % chunks.length), ...chunks.slice(0, from % chunks.length)];
+const first = Number(from) % chunks.length;
+const open = [...chunks.slice(first), ...chunks.slice(0, first)];
 
 const sweeping = setInterval(() => sweepDeadCalls({ db, logger }).catch(() => {}), leaseMs);
 console.log("ready");
-await Promise.all([work("first-field"), work("second-field")]);
+// One field that all processes work on, and one by whose calls this one is known.
+await Promise.all([work("shared"), work(name)]);
 clearInterval(sweeping);
 console.log("done");
 await Promise.allSettled([db.$client.end(), redis.quit()]);
