@@ -43,7 +43,8 @@ export function createChunkFunction(
       id,
       triggers: [{ event: fieldRequested, if: `event.data.field == '${id}'` }],
       concurrency,
-      ...(throttle ? { throttle } : {}),
+      // A throttle is a provider's limit: it goes where those go.
+      ...(throttle && deps.config.PROVIDER_LIMITS === "on" ? { throttle } : {}),
       retries,
       // What somebody waits for goes first.
       priority: { run: "event.data.priority" },
