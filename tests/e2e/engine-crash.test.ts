@@ -16,7 +16,7 @@ import { type CrashWorld, startCrashWorld, type Victim } from "#tests/support/en
 import { eventually } from "#tests/support/eventually.ts";
 import { removeFolders, withoutServiceUrls } from "#tests/support/stack-folders.ts";
 
-const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 6);
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 4);
 const SEED = Number(process.env.TEST_SEED ?? randomInt(2 ** 31));
 const VICTIMS: Victim[][] = [
   ["engine"],

@@ -38,7 +38,7 @@ export function readLedger(file: string): Fact[] {
 
 /** Reads what was noted since it was last asked. */
 export function followLedger(file: string): () => Fact[] {
-  const handle = openSync(file, "a+");
+  const handle = openSync(file, "r");
   let offset = 0;
   return () => {
     const { size } = fstatSync(handle);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { loadKeys } from "#infra/stack/keys.ts";
@@ -37,6 +38,7 @@ export interface CrashWorld {
 export async function startCrashWorld(): Promise<CrashWorld> {
   const dataDir = newDataDir();
   const ledger = join(dataDir, "ledger.jsonl");
+  writeFileSync(ledger, "");
   const stack = await startStack({
     dataDir,
     parts: ["postgres", "engine"],
