@@ -4,6 +4,7 @@ import { Ajv2019 } from "ajv/dist/2019.js";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { configSchema, loadConfig } from "#src/config.ts";
+import { catalog } from "#src/providers/catalog.ts";
 
 type Service = {
   image: string;
@@ -68,6 +69,11 @@ describe("the app's environment", () => {
       ([name, schema]) => !(name in (app.environment ?? {})) && !schema.safeParse(undefined).success,
     );
     expect(missing.map(([name]) => name)).toEqual([]);
+  });
+
+  test("every provider in the catalog can be given its variables", () => {
+    const names = Object.values(catalog).flatMap(({ env }) => Object.keys(env));
+    expect(names.filter((name) => !(name in (app.environment ?? {})))).toEqual([]);
   });
 
   test("nothing is set that the app does not read", () => {
