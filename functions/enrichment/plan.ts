@@ -36,7 +36,7 @@ const sizes = ["financials-bulk", "farmer-registry", "quality-score"] as const;
 export const fields: Record<string, PlanLine> = {
   "cui-validation": { required: true, freshForDays: 30 },
   "fiscal-status": { required: true, needs: ["cui-validation"], freshForDays: 1 },
-  "company-registry": { required: false, freshForDays: 90 },
+  "company-registry": { required: false, needs: ["cui-validation"], freshForDays: 90 },
   "farmer-registry": { required: false, freshForDays: 180 },
   "land-improvement": { required: false, freshForDays: 180 },
   "financials-bulk": { required: false, freshForDays: 180 },

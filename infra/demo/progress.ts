@@ -1,4 +1,5 @@
 /** The live line: rows imported, prospects done, per field, rate, time left. */
+import type { FieldCounts } from "#db/queries/job-fields.ts";
 import type { JobProgress } from "#db/queries/jobs.ts";
 
 const BAR = 24;
@@ -56,7 +57,7 @@ function createRate() {
   };
 }
 
-/** One line for where the job stands. */
+/** One line for where the job stands: companies scored, then which slower fields are still being filled in. */
 export function describe(job: JobProgress, perSecond: number): string {
   if (job.status === "queued") return "waiting to be imported";
   if (job.status === "importing") return `importing: ${number.format(job.import?.rows ?? 0)} rows read`;
@@ -64,15 +65,18 @@ export function describe(job: JobProgress, perSecond: number): string {
   const done = finished(job);
   const share = total === 0 ? 1 : done / total;
   const bar = "█".repeat(Math.round(share * BAR)).padEnd(BAR, "░");
-  const fields = Object.entries(job.fields).map(([field, counts]) => {
-    const ended =
-      counts.found + counts.notFound + counts.inReview + counts.failed + counts.skipped + counts.ineligible;
-    return `${field} ${number.format(ended)}`;
-  });
   const left = perSecond > 0 && done < total ? `, ${duration(((total - done) / perSecond) * 1000)} left` : "";
-  const counts = `${number.format(done)}/${number.format(total)}`;
-  return `${bar} ${Math.floor(share * 100)} %  ${counts} companies  ${fields.join("  ")}  ${Math.round(perSecond)}/s${left}`;
+  const pace = done < total ? `, ${Math.round(perSecond)}/s${left}` : "";
+  const open = Object.entries(job.fields)
+    .map(([field, counts]) => ({ field, ended: endedOf(counts) }))
+    .filter(({ ended }) => ended < total)
+    .map(({ field, ended }) => `${field} ${Math.floor((ended / total) * 100)} %`);
+  const filling = open.length > 0 ? `; filling in ${open.join(", ")}` : "";
+  return `${bar} ${number.format(done)}/${number.format(total)} companies scored${pace}${filling}`;
 }
+
+const endedOf = ({ found, notFound, inReview, failed, skipped, ineligible }: FieldCounts): number =>
+  found + notFound + inReview + failed + skipped + ineligible;
 
 /** "1 h 5 min", "2 min 10 s", "7 s". */
 export function duration(ms: number): string {

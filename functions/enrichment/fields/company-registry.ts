@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Target } from "#db/queries/field-values.ts";
 import { companyFacts } from "#src/domain/registry/company-facts.ts";
 import { defineField } from "../define-field.ts";
 import type { Source } from "../source.ts";
@@ -25,13 +26,22 @@ const fromOpenData: Source<z.infer<typeof CompanyRegistry>> = {
         return [
           target.id,
           value
-            ? { status: "found" as const, value, confidencePct: 95, snapshotId: null, observedAt }
+            ? {
+                status: "found" as const,
+                value,
+                confidencePct: confidenceOf(target),
+                snapshotId: null,
+                observedAt,
+              }
             : { status: "notFound" as const, snapshotId: null, observedAt },
         ];
       }),
     );
   },
 };
+
+/** The register's word is good once the tax authority knows the same company: decision 0006. */
+const confidenceOf = ({ values }: Target): number => (values["cui-validation"] ? 90 : 60);
 
 /** State, legal form and activities in the trade register. Source: ONRC open data, imported with the prospects. */
 export const companyRegistry = defineField({
