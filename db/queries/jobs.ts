@@ -58,7 +58,7 @@ export async function jobProgress(tx: Tx, jobId: string): Promise<JobProgress | 
       (SELECT coalesce(jsonb_object_agg(provider, jsonb_build_object(
                 'calls', calls, 'retries', retries, 'rateLimited', rate_limited, 'costMicros', cost,
                 'firstSentAt', first_sent_at, 'lastAnsweredAt', last_answered_at)), '{}')
-       FROM (SELECT provider, sum(attempts) AS calls, sum(attempts - 1) AS retries,
+       FROM (SELECT provider, sum(requests) AS calls, sum(greatest(requests - 1, 0)) AS retries,
                     sum(rate_limited) AS rate_limited, sum(cost_micros) AS cost,
                     min(ended_at - duration_ms * interval '1 millisecond') AS first_sent_at, max(ended_at) AS last_answered_at
              FROM provider_calls WHERE job_id = j.id GROUP BY provider) p) AS providers

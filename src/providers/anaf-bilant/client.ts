@@ -7,7 +7,7 @@
  * with the taxpayer service v9. Amounts are whole lei. Statements of a year are due at the end of the next May and
  * appear over the summer. A pure read: repeating it is harmless.
  */
-import { ProviderError } from "#src/providers/errors.ts";
+import { ProviderError } from "#src/platform/provider-error.ts";
 import { createHttp } from "#src/providers/http.ts";
 import { type FinancialStatement, readStatement } from "./schemas.ts";
 

@@ -7,7 +7,7 @@
  * the vendor gives is the error API_BUSY_RETRY, after which clients wait 150 ms.
  * Price: in credits ("views"), for each field that is returned; an answer says what it `cost`.
  */
-import { ProviderError } from "#src/providers/errors.ts";
+import { ProviderError } from "#src/platform/provider-error.ts";
 import { createHttp } from "#src/providers/http.ts";
 import { type ListafirmeCompany, readAnswer } from "./schemas.ts";
 

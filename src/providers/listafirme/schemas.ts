@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { foldText } from "#src/domain/registry/text.ts";
-import type { ProviderErrorKind } from "#src/providers/errors.ts";
+import type { ProviderErrorKind } from "#src/platform/provider-error.ts";
 import { number, taxId, text } from "../lenient.ts";
 
 /** A company as listafirme.ro describes it. Amounts in lei; null: not in the answer. */

@@ -7,7 +7,7 @@
  * plan; a limit per second is not known. How the API says that the month's requests are used up is not known either:
  * a 429 is taken for that, unless it says to come back soon.
  */
-import { ProviderError } from "#src/providers/errors.ts";
+import { ProviderError } from "#src/platform/provider-error.ts";
 import { createHttp } from "#src/providers/http.ts";
 import { type OpenapiRoCompany, readCompany } from "./schemas.ts";
 

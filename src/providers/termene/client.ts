@@ -8,7 +8,7 @@
  * `{ "errors": { "message" } }`; which statuses is not known: 401, 402, 403, 404 and 429 are taken by their meaning.
  * Price: by subscription; see provider.ts.
  */
-import { ProviderError } from "#src/providers/errors.ts";
+import { ProviderError } from "#src/platform/provider-error.ts";
 import { createHttp } from "#src/providers/http.ts";
 import { readAnswer, type TermeneCompany } from "./schemas.ts";
 
