@@ -36,13 +36,15 @@ const FOLLOW_UPS: Partial<Record<Kind, "answer" | "stop" | "signal">> = {
   stoppable: "stop",
   signalled: "signal",
 };
-/** What follows comes within this time of the run's first call: some of it before it waits, some too late. */
+/** What follows comes within this time of a run's last call: most of it while it waits, some too late. */
 const FOLLOWS_WITHIN_MS = 2_500;
 
-/** To be sent at that instant; null until the run of its event was called. */
+/** To be sent at that instant. */
 interface Later {
-  of: number;
+  /** The event with whose run's next call the delay begins anew; null for one that does not wait for its run. */
+  after: number | null;
   delayMs: number;
+  /** Null until there was such a call. */
   dueAtMs: number | null;
   send: () => Promise<void>;
 }
@@ -105,13 +107,14 @@ export function startLoad(world: CrashWorld, random: () => number) {
     for (let index = 0; index < count; index++) {
       const { n: of, key } = first.data;
       const delayMs = random() * FOLLOWS_WITHIN_MS;
-      const dueAtMs = random() < 0.2 ? Date.now() + delayMs : null;
+      const after = random() < 0.2 ? null : of;
+      const dueAtMs = after === null ? Date.now() + delayMs : null;
       if (follow === "signal") {
         const n = numbers++;
-        later.push({ of, delayMs, dueAtMs, send: () => signal(of, n) });
+        later.push({ after, delayMs, dueAtMs, send: () => signal(of, n) });
       } else {
         const next = event(follow as string, { key, of });
-        later.push({ of, delayMs, dueAtMs, send: () => post([next]) });
+        later.push({ after, delayMs, dueAtMs, send: () => post([next]) });
       }
     }
     return first;
@@ -119,13 +122,19 @@ export function startLoad(world: CrashWorld, random: () => number) {
   const tick = async (fresh: Event[]): Promise<void> => {
     const nowMs = Date.now();
     const called = new Set(newFacts().flatMap((fact) => (fact.kind === "call" ? fact.events : [])));
-    for (const one of later) if (called.has(one.of)) one.dueAtMs ??= nowMs + one.delayMs;
+    for (const one of later)
+      if (one.after !== null && called.has(one.after)) one.dueAtMs = nowMs + one.delayMs;
     const isDue = ({ dueAtMs }: Later) => dueAtMs !== null && dueAtMs <= nowMs;
     const due = later.filter(isDue);
     later = later.filter((one) => !isDue(one));
     for (const { send } of due) underWay(send());
     for (const events of [unanswered.splice(0, 20), fresh]) if (events.length > 0) underWay(post(events));
     await sleep(60);
+  };
+  /** A stoppable run may be stopped before its first call, an event without an answer may have started none. */
+  const willBeSent = ({ after, dueAtMs }: Later): boolean => {
+    const event = sent.get(after ?? -1);
+    return dueAtMs !== null || (event?.kind !== "stoppable" && typeof event?.acceptedAtMs === "number");
   };
   const running = (async () => {
     while (!stopped) await tick(Array.from({ length: 1 + Math.floor(random() * 4) }, create));
@@ -138,8 +147,7 @@ export function startLoad(world: CrashWorld, random: () => number) {
       stopped = true;
       await running;
       const until = Date.now() + deadlineMs;
-      later = later.filter(({ dueAtMs }) => dueAtMs !== null);
-      while (later.length + unanswered.length + posts.size > 0) {
+      while (later.some(willBeSent) || unanswered.length + posts.size > 0) {
         if (Date.now() > until) throw new Error(`${unanswered.length} events were not accepted in time`);
         await tick([]);
       }
