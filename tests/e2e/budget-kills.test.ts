@@ -20,6 +20,7 @@ import { resolveUnknownCall } from "#src/platform/unanswered-calls.ts";
 import { HUNTER_CREDIT_MICROS } from "#src/providers/hunter/provider.ts";
 import type { BudgetKillsOptions } from "#tests/support/budget-kills-process.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
+import { eventually } from "#tests/support/eventually.ts";
 import { createContext, lookupsOf } from "#tests/support/gateways.ts";
 
 const KILLS = Number(process.env.BUDGET_KILLS ?? 25);
@@ -50,8 +51,8 @@ beforeAll(async () => {
     env: {
       PATH: process.env.PATH,
       SIMULATOR_HUNTER_LIMITED: "0",
-      SIMULATOR_HUNTER_LATENCY_MS: "120",
-      SIMULATOR_HUNTER_JITTER_MS: "60",
+      SIMULATOR_HUNTER_LATENCY_MS: "400",
+      SIMULATOR_HUNTER_JITTER_MS: "200",
       // Charged, and never heard of; and the other way round.
       SIMULATOR_HUNTER_RESET_EVERY: "37",
       SIMULATOR_HUNTER_ERROR_EVERY: "41",
@@ -102,16 +103,18 @@ it(`${KILLS} kills in the middle of paid calls: never above the cap, nothing pai
   const processes = await Promise.all(Array.from({ length: PROCESSES }, start));
   let inTheMiddle = 0;
   for (let kill = 0; kill < KILLS; kill++) {
-    await sleep(20 + random() * 400);
     const { child, name } = processes[kill % PROCESSES] as (typeof processes)[0];
+    await eventually(async () => (await openCalls(name)).sending > 0, { deadlineMs: 60_000, everyMs: 10 });
+    await sleep(random() * 500);
     child.kill("SIGKILL");
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-    const left = await leftBehind(name);
+    const left = await openCalls(name);
     if (left.sending > 0) inTheMiddle++;
     expect(left.sending).toBeLessThanOrEqual(IN_FLIGHT);
     processes[kill % PROCESSES] = await start();
   }
-  // The last ones are left alone until nothing is open any more.
+  // The last ones are left alone until nothing is open any more, and may be quick about it.
+  await simulated("hunter", { latencyMs: 5, jitterMs: 0 });
   await Promise.all(processes.map(({ child }) => child.exitCode ?? once(child, "exit")));
   expect(processes.map(({ child }) => child.exitCode)).toEqual([0, 0]);
   const most = await watch.stop();
@@ -145,8 +148,8 @@ it(`${KILLS} kills in the middle of paid calls: never above the cap, nothing pai
   );
 });
 
-/** Open calls of a process that has died, but for those that it shared with others. */
-async function leftBehind(name: string): Promise<{ reserved: number; sending: number }> {
+/** Open calls of a process, or those that it left behind; but not those of the field that it shares with others. */
+async function openCalls(name: string): Promise<{ reserved: number; sending: number }> {
   const { rows } = await owner.query(
     `SELECT (count(*) FILTER (WHERE status = 'reserved'))::int AS reserved,
             (count(*) FILTER (WHERE status IN ('sending', 'unknown')))::int AS sending
@@ -196,8 +199,9 @@ async function resolveByTheirBooks(workspaceId: string, charges: Record<string, 
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the simulator's own report
-async function simulated(path: string): Promise<any> {
-  return (await fetch(`${simulatorUrl}/__simulator/${path}`)).json();
+async function simulated(path: string, settings?: object): Promise<any> {
+  const init = settings ? { method: "POST", body: JSON.stringify(settings) } : {};
+  return (await fetch(`${simulatorUrl}/__simulator/${path}`, init)).json();
 }
 
 /** Domains of invented companies that are on the web. */
