@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { EngineConfig } from "./config.ts";
 import { AppClient } from "./executor/app-client.ts";
 import { AppGate } from "./executor/app-gate.ts";
@@ -26,8 +27,8 @@ import { Runs } from "./state/runs.ts";
 import { WaitedEvents } from "./state/waited-events.ts";
 import { Writer } from "./state/writer.ts";
 
-/** How long after each other what nobody needs any more is forgotten. */
-const TIDY_EVERY_MS = 60_000;
+/** Between one time that what nobody needs any more is forgotten and the next. */
+const TIDY_PAUSE_MS = 60_000;
 
 export interface Engine {
   url: string;
@@ -125,19 +126,16 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
   scheduler.offer(await planCrons(ports, registry.all, Date.now()));
   scheduler.rescan();
   const stopping = new AbortController();
-  const tidy = setInterval(() => {
-    Promise.all([
-      deleteOld(database, config.retentionMs, Date.now(), stopping.signal),
-      waited.reload(writer),
-    ]).catch((error) => log.warn({ err: error }, "old rows could not be deleted; trying again later"));
-  }, TIDY_EVERY_MS);
+  void keepTidy(stopping.signal, log, async () => {
+    await deleteOld(database, config.retentionMs, Date.now(), stopping.signal);
+    await waited.reload(writer);
+  });
   await operations.bulk.resume();
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
   return {
     url: `http://${host}:${server.port}`,
     stop: async () => {
       scheduler.stop();
-      clearInterval(tidy);
       stopping.abort();
       operations.bulk.stop();
       const closed = server.close();
@@ -147,4 +145,16 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
       await database.close();
     },
   };
+}
+
+/** Tidies up again and again, with a pause before each time, until it is aborted. */
+async function keepTidy(signal: AbortSignal, log: Log, tidy: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await sleep(TIDY_PAUSE_MS, undefined, { signal, ref: false });
+      await tidy();
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, "old rows could not be deleted; trying again later");
+    }
+  }
 }

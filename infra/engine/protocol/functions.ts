@@ -41,12 +41,10 @@ const triggerSchema = z
   .transform(({ event, cron, ...of }, check): Trigger => {
     if (event !== undefined && cron === undefined) {
       if (event === "inngest/deferred.schedule")
-        check.addIssue(
-          `are those of a deferred function ("defer"), which the local engine does not support yet`,
-        );
+        check.addIssue(`name a deferred function ("defer"), which the local engine does not support yet`);
       return { event, expression: of.expression };
     }
-    const problem = cron === undefined ? "a trigger is an event or a cron" : cronProblem(cron);
+    const problem = cron && !event ? cronProblem(cron) : "a trigger is an event or a cron";
     if (problem) check.addIssue({ code: "custom", path: ["cron"], message: `is not valid: ${problem}` });
     return { cron: cron ?? "", jitterMs: of.jitter };
   });
