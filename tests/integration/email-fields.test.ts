@@ -99,7 +99,14 @@ async function store(tx: Tx, cui: number, field: string, value: object | null | 
 
 /** Does the field's work on the chunk, as its function would. */
 async function run(field: typeof emailDiscovery, needs: string[]) {
-  const line = { id: field.id, required: false, needs, freshMs: 86_400_000, order: "fixed" as const };
+  const line = {
+    id: field.id,
+    required: false,
+    needs,
+    freshMs: 86_400_000,
+    absentMs: 86_400_000,
+    order: "fixed" as const,
+  };
   const plan: RunnablePlan = { fields: [line], stages: [], maxOutstanding: new Map() };
   const key: WorkKey = { ...job, chunkId, field: field.id, attempt: 1, runId: field.id };
   await inWorkspace(db, job.workspaceId, (tx) =>

@@ -1,8 +1,9 @@
 import { ZEROBOUNCE } from "#src/providers/zerobounce/client.ts";
 import type { ZeroBounceResult } from "#src/providers/zerobounce/schemas.ts";
 import { askProvider } from "../ask-provider.ts";
-import { defineField, type Source } from "../define-field.ts";
+import { defineField } from "../define-field.ts";
 import { EmailVerification, emailCandidates, verificationOf } from "../email-facts.ts";
+import type { Source } from "../source.ts";
 
 /** How many of a company's addresses are checked until one turns out to be of use. */
 const MAX_CHECKED = 3;
