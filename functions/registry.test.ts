@@ -29,6 +29,12 @@ describe("the plan", () => {
         "financials-bulk",
         "financials",
         "legal-data",
+        "web-discovery",
+        "web-content",
+        "tech-detection",
+        "email-discovery",
+        "email-verification",
+        "phone-validation",
         "merge",
         "quality-score",
       ]

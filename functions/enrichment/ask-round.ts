@@ -218,9 +218,12 @@ async function writeEnds(
   return { notFound: count("not_found"), inReview: count("in_review"), failed: count("failed") };
 }
 
+/** What was just found is newer than the golden record; what a field could not say takes nothing away from others. */
 function factsOf({ isNaturalPerson, tier, values, golden }: Target) {
-  // What was just found is newer than the golden record.
-  return { isNaturalPerson, tier, attributes: Object.assign({}, golden, ...Object.values(values)) };
+  const said = Object.values(values).flatMap((value) =>
+    Object.entries(value).filter(([, each]) => each !== null),
+  );
+  return { isNaturalPerson, tier, attributes: { ...golden, ...Object.fromEntries(said) } };
 }
 
 type End =

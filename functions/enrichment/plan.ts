@@ -55,6 +55,33 @@ export const fields: Record<string, PlanLine> = {
     ...{ required: false, needs: sizes, freshForDays: 30, maxCostEuros: 0.3 },
     when: { ...worthwhile, tier: "bronze" },
   },
+  "web-discovery": {
+    ...{ required: false, needs: sizes, freshForDays: 90, absentForDays: 30, maxCostEuros: 0.05 },
+    when: worthwhile,
+  },
+  "web-content": {
+    ...{ required: false, needs: ["web-discovery", "quality-score"], freshForDays: 30, maxCostEuros: 0.05 },
+    when: { has: ["domain"] },
+  },
+  "tech-detection": {
+    // After web-content, whose pages it reads.
+    ...{ required: false, needs: ["web-discovery", "web-content", "quality-score"], freshForDays: 90 },
+    ...{ when: { has: ["domain"] }, maxCostEuros: 0.05 },
+  },
+  "email-discovery": {
+    ...{ required: false, needs: ["web-discovery", "web-content", "quality-score"], freshForDays: 90 },
+    ...{ absentForDays: 30, maxCostEuros: 0.25, order: "learned" },
+    // Paid for only where the site itself names no address.
+    when: { active: true, company: true, has: ["domain"], lacks: ["email"] },
+  },
+  "email-verification": {
+    ...{ required: false, needs: ["web-content", "email-discovery", "quality-score"], freshForDays: 60 },
+    ...{ maxCostEuros: 0.03, when: { active: true, has: ["email"] } },
+  },
+  "phone-validation": {
+    ...{ required: false, needs: ["cui-validation", "web-content", "quality-score"], freshForDays: 180 },
+    ...{ maxCostEuros: 0.02, when: { active: true, hasOneOf: ["phone", "webPhones"] } },
+  },
 };
 
 /** What follows on a chunk as soon as its required fields are done, and again when later values arrive. */

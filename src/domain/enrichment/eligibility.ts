@@ -23,7 +23,7 @@ export interface EligibilityFacts {
   isNaturalPerson: boolean;
   /** Null: not scored yet. */
   tier: Tier | null;
-  /** What is known of the prospect, by attribute; null and blank count as unknown. */
+  /** What is known of the prospect, by attribute; null, blank and empty lists count as unknown. */
   attributes: Readonly<Record<string, unknown>>;
 }
 
@@ -90,5 +90,7 @@ function sizesInWords(sizes: Readonly<Record<string, number>> = {}): string[] {
   return parts.length === 0 ? [] : [parts.join(" or ")];
 }
 
-const isKnown = (value: unknown): boolean =>
-  value !== null && value !== undefined && !(typeof value === "string" && value.trim() === "");
+const isKnown = (value: unknown): boolean => {
+  if (typeof value === "string") return value.trim() !== "";
+  return Array.isArray(value) ? value.length > 0 : value !== null && value !== undefined;
+};
