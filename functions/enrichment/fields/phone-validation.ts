@@ -3,7 +3,8 @@ import type { Target } from "#db/queries/field-values.ts";
 import { bestPhone, type Phone, phoneInDoubt, readPhones, withLookup } from "#src/domain/phone/phones.ts";
 import { TWILIO } from "#src/providers/twilio/client.ts";
 import { askProvider } from "../ask-provider.ts";
-import { defineField, type Source, type SourceAnswer } from "../define-field.ts";
+import { defineField } from "../define-field.ts";
+import type { Source, SourceAnswer } from "../source.ts";
 
 const PhoneType = z.enum([
   "mobile",

@@ -7,7 +7,8 @@ import { WEBSEARCH } from "#src/providers/websearch/client.ts";
 import type { SearchHit } from "#src/providers/websearch/schemas.ts";
 import { WEBSITE } from "#src/providers/website/client.ts";
 import { askProvider } from "../ask-provider.ts";
-import { defineField, type Source, type SourceAnswer } from "../define-field.ts";
+import { defineField } from "../define-field.ts";
+import type { Source, SourceAnswer } from "../source.ts";
 
 const WebDiscovery = z.object({
   /** Without "www.". */

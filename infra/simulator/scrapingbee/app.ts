@@ -49,7 +49,7 @@ export const scrapingbeeSimulator = defineSimulator({
     });
 
     app.get(
-      "/",
+      "/v1/",
       guard(NO_LIMIT, (c) => refuse(c, 429, "Too fast")),
       (c) => {
         const { api_key, url = "", json_response } = c.req.query();

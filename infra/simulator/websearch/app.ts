@@ -1,6 +1,6 @@
 /**
- * A simulator of Brave's web search: its shapes, limits and codes of errors. It finds companies by the tax id in the
- * query: their site (most of the time), the directories that list everybody, and sometimes another company's site.
+ * A simulator of Brave's web search: its shapes, limits and codes of errors. It finds companies by the tax id at the end
+ * of the query: their site (most of the time), the directories that list everybody, and sometimes another company's site.
  * Charges for each search that was answered.
  */
 import type { Context } from "hono";
@@ -63,7 +63,7 @@ export const websearchSimulator = defineSimulator({
 });
 
 function hitsOf(query: string, knownPct: number) {
-  const cui = Number(/\b\d{2,10}\b/.exec(query)?.[0] ?? 0);
+  const cui = Number(query.match(/\b\d{2,10}\b/g)?.at(-1) ?? 0);
   if (cui === 0) return [];
   const { domain } = simulatedCompany(cui);
   const neighbour = simulatedCompany(cui + 1).domain;

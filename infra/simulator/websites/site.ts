@@ -50,14 +50,15 @@ export function simulatedSite(host: string): SimulatedSite | null {
   const domain = cui === null ? null : simulatedCompany(cui).domain;
   // Of the hosts beneath a domain there is only "www.".
   if (cui === null || domain === null || (host !== domain && host !== `www.${domain}`)) return null;
+  const kind = kindOf(cui);
   return {
     cui,
     domain,
-    kind: kindOf(cui),
+    kind,
     httpOnly: isAmong(cui, "http only", 10),
     prefersWww: isAmong(cui, "www", 30),
     wrongCharset: isAmong(cui, "charset", 6),
-    hasRobots: isAmong(cui, "robots", 70),
+    hasRobots: kind === "disallows_robots" || isAmong(cui, "robots", 70),
   };
 }
 

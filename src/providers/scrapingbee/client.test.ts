@@ -16,7 +16,7 @@ afterEach(() => {
   intercepted = undefined;
 });
 
-const BASE_URL = "https://bee.test/api/v1";
+const BASE_URL = "https://bee.test/api";
 
 function start(
   behaviour: Record<string, number> = {},

@@ -13,7 +13,7 @@ import { messageOf, type RenderedPage, readRendered } from "./schemas.ts";
 export const SCRAPINGBEE = "scrapingbee";
 
 export interface ScrapingBeeClientOptions {
-  /** With the version: https://app.scrapingbee.com/api/v1. */
+  /** Up to the version: https://app.scrapingbee.com/api. */
   baseUrl: string;
   apiKey: string;
   /** From sending to the last byte; default 60 s: it tries for 30 s itself. */
@@ -36,7 +36,6 @@ export function createScrapingBeeClient({
   apiKey,
   timeoutMs = 60_000,
 }: ScrapingBeeClientOptions): ScrapingBeeClient {
-  // A trailing slash is part of its address.
   const http = createHttp({ provider: SCRAPINGBEE, baseUrl, timeoutMs, maxResponseBytes: MAX_BYTES });
   return {
     async render(url, options) {
@@ -47,7 +46,7 @@ export function createScrapingBeeClient({
         block_resources: "true",
         json_response: "true",
       };
-      const answer = await http.getJson("", query, { ...options, answers: [401, 404, 429, 500] });
+      const answer = await http.getJson("v1/", query, { ...options, answers: [401, 404, 429, 500] });
       const { status: httpStatus, body } = answer;
       switch (httpStatus) {
         case 401: {

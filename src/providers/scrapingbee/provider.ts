@@ -47,7 +47,7 @@ function siteOf(domain: string, { url, status, html, headers }: RenderedPage): S
 export const scrapingbee = defineProvider({
   slug: SCRAPINGBEE,
   env: {
-    SCRAPINGBEE_BASE_URL: z.url().default("https://app.scrapingbee.com/api/v1"),
+    SCRAPINGBEE_BASE_URL: z.url().default("https://app.scrapingbee.com/api"),
     SCRAPINGBEE_API_KEY: z.string().min(1).optional(),
   },
   connect: ({ SCRAPINGBEE_BASE_URL, SCRAPINGBEE_API_KEY }) =>
