@@ -9,16 +9,13 @@ import { type Db, inWorkspace } from "#db/client.ts";
 import type { CallOrigin } from "#db/queries/provider-calls.ts";
 import { SupersededError } from "#src/domain/errors.ts";
 import { dayInRomania } from "#src/domain/romanian-calendar.ts";
-import { type Breaker, BreakerOpenError } from "./breaker.ts";
 import type { BudgetScope } from "./budget.ts";
-import type { ProviderBlock } from "./gateway/block.ts";
-import type { OutageClock } from "./gateway/outage-clock.ts";
+import { type AskDeps, createAsk, isOutage, PAUSE_MS } from "./gateway/ask-in-turn.ts";
 import { holdOf } from "./gateway/outcome.ts";
-import { type Known, type Question, type ReservedCall, reserve } from "./gateway/reserve.ts";
-import { type CallResult, runCalls } from "./gateway/run-calls.ts";
+import { reserve } from "./gateway/reserve.ts";
+import { createResultBook, type ResultBook } from "./gateway/result-book.ts";
+import { runCalls } from "./gateway/run-calls.ts";
 import type { Slots } from "./gateway/slots.ts";
-import type { Limiter } from "./limiter.ts";
-import type { Logger } from "./logger.ts";
 import type { ProviderOperation } from "./provider.ts";
 import { ProviderError } from "./provider-error.ts";
 
@@ -68,100 +65,36 @@ export interface Gateway<Subject, Body> {
   ): Promise<Map<string, LookupResult<Body>>>;
 }
 
-export interface GatewayDeps {
+/** The limiter and the slots are shared by the operations of one limit, the rest by those of one provider. */
+export interface GatewayDeps extends AskDeps {
   db: Db;
-  logger: Logger;
-  now: () => Date;
-  /** Shared by the operations of one limit. */
-  limiter: Limiter;
   slots: Slots;
-  /** Shared by the operations of one provider. */
-  breaker: Breaker;
-  block: ProviderBlock;
-  outage: OutageClock;
   /** An asker that is silent for so long is taken for dead; default 15 s. */
   leaseMs?: number;
 }
 
-/** How long a request may wait for its turn. */
-const MAX_WAIT_MS = 60_000;
-/** How long for the answer that somebody else is waiting for. */
+/** How long a lookup waits for answers that somebody else is waiting for. */
 const MAX_BUSY_MS = 90_000;
+const FIRST_LOOK_MS = 100;
 const LEASE_MS = 15_000;
 /** Too fast for the provider: tried again within the same lookup if that is over by then. */
 const SOON_MS = 30_000;
-/** After a 429 without Retry-After: clients report 1.1 s as enough where a limit is by the second. */
-const PAUSE_MS = 1_100;
-const MAX_PAUSE_MS = 3_600_000;
 
 export function createGateway<Subject, Body>(
   deps: GatewayDeps,
   provider: string,
   operation: ProviderOperation<Subject, Body>,
 ): Gateway<Subject, Body> {
-  const { db, logger, now, limiter, slots, breaker, block, outage, leaseMs = LEASE_MS } = deps;
+  const { db, logger, now, slots, breaker, block, leaseMs = LEASE_MS } = deps;
   const { price, repeatable, batchSize } = operation;
-  const costMicros = holdOf(price);
-  if (repeatable && costMicros > 0) {
+  const terms = { batchSize, repeatable, costMicros: holdOf(price), leaseMs };
+  if (repeatable && terms.costMicros > 0) {
     throw new Error(`${provider} ${operation.name}: what is paid cannot be repeatable`);
   }
-
-  /** What to throw instead, after everybody was told to slow down. */
-  async function slowDown(error: ProviderError): Promise<ProviderError> {
-    const { kind, httpStatus, charged, detail } = error;
-    let retryAfterMs = error.retryAfterMs;
-    if (kind === "rate_limited") {
-      const pauseMs = Math.min(Math.max(retryAfterMs ?? 0, PAUSE_MS), MAX_PAUSE_MS);
-      await limiter.backOff(pauseMs).catch(() => {});
-      // Not all at the same moment.
-      retryAfterMs = Math.round(pauseMs + 100 + Math.random() * 800);
-    } else if (kind === "unavailable") {
-      retryAfterMs = Math.max(retryAfterMs ?? 0, outage.retryAfterMs());
-    } else if (kind === "spent" || kind === "unauthorized") {
-      const { until } = await block.set(error);
-      retryAfterMs = Math.max(until.getTime() - now().getTime(), 0);
-    }
-    const { name } = operation;
-    logger.warn({ provider, operation: name, kind, httpStatus, detail, retryAfterMs }, "request failed");
-    return new ProviderError(provider, kind, { httpStatus, charged, detail, retryAfterMs, cause: error });
-  }
-
-  /** One request, in its turn. */
-  async function ask(
-    subjects: readonly Subject[],
-    { priority = 0, signal }: GatewayContext,
-    { lost, onTurn, asOf }: { lost: AbortSignal; onTurn: () => void; asOf: string },
-  ) {
-    if (breaker.state() === "open") throw new BreakerOpenError(breaker.retryAfterMs());
-    const permit = await limiter.acquire({
-      maxWaitMs: MAX_WAIT_MS,
-      signal: signal ? AbortSignal.any([lost, signal]) : lost,
-      rank: priority * 1_000 + (operation.limit.rank ?? 0),
-    });
-    // Our own giving up, before the request was written to the wire.
-    const isUnsent = (error: unknown) => permit.signal.aborted && error === permit.signal.reason;
-    try {
-      const answers = await breaker.run(
-        () => {
-          onTurn();
-          // A paid request that may be on its way is not broken off: its answer is worth more than the time.
-          const stop = repeatable ? AbortSignal.any([lost, permit.signal]) : permit.signal;
-          return operation.ask(subjects, { signal: stop, onSent: permit.sent, asOf, logger });
-        },
-        (error) => (isUnsent(error) || !(error instanceof ProviderError) ? null : isOutage(error)),
-      );
-      outage.over();
-      return answers;
-    } catch (error) {
-      if (!(error instanceof ProviderError)) throw error;
-      throw isUnsent(error) ? notCharged(error) : await slowDown(error);
-    } finally {
-      permit.sent();
-    }
-  }
+  const ask = createAsk(deps, provider, operation);
 
   /** Why the provider cannot be asked at present. */
-  async function unavailable(): Promise<(LookupResult<Body> & { status: "unavailable" }) | null> {
+  async function awayBecause(): Promise<LookupResult<Body> | null> {
     const blocked = await block.get();
     if (blocked) {
       const retryAfterMs = blocked.until.getTime() - now().getTime();
@@ -171,155 +104,76 @@ export function createGateway<Subject, Body>(
     return { status: "unavailable", reason: "breaker_open", retryAfterMs: breaker.retryAfterMs() };
   }
 
+  /** Reserves what can be asked and asks it. Returns what came of it; null: the provider cannot be asked. */
+  async function round(context: GatewayContext, book: ResultBook<Subject, Body>, open: readonly string[]) {
+    const { workspaceId, jobId, field, priority = 0, signal } = context;
+    const day = dayInRomania(now());
+    const origin: CallOrigin = { workspaceId, jobId, field, provider, operation: operation.name, day };
+    const away = await awayBecause();
+    const reserved = await inWorkspace(db, workspaceId, (tx) =>
+      reserve(tx, origin, book.questions(open), away ? null : terms),
+    );
+    book.noteKnown(reserved);
+    if (away) {
+      book.note([...reserved.open, ...reserved.busy], away);
+      return null;
+    }
+    const called = await runCalls(
+      {
+        ...{ db, logger, slots, origin, price, repeatable, leaseMs, priority, signal, stopsOthers },
+        ask: ({ questions }, { signal: lost, onTurn }) =>
+          ask(book.subjects(questions), { priority, signal, lost, onTurn, asOf: day }),
+      },
+      reserved.calls,
+    );
+    const { answered, busy, failed } = book.noteCalls(called);
+    for (const { subject, scope } of reserved.overBudget)
+      book.note([subject], { status: "overBudget", scope });
+    // Those at the budget's edge are tried again, with what the others have given back.
+    const edge = reserved.calls.length > 0 ? reserved.overBudget.map(({ subject }) => subject) : [];
+    return { answered, failed, edge, busy: [...reserved.busy, ...busy] };
+  }
+
   return {
     provider,
     operation,
     async lookup(context, lookups) {
-      const { workspaceId, jobId, field, priority = 0, signal } = context;
-      const wanted = new Map<string, { subject: Subject; prospectIds: string[] }>();
-      for (const { prospectId, subject } of lookups) {
-        const key = operation.keyOf(subject);
-        const same = wanted.get(key);
-        if (same) same.prospectIds.push(prospectId);
-        else wanted.set(key, { subject, prospectIds: [prospectId] });
-      }
-      const results = new Map<string, LookupResult<Body>>();
-      const resolve = (
-        key: string,
-        resultFor: LookupResult<Body> | ((prospectId: string) => LookupResult<Body>),
-      ) => {
-        for (const prospectId of wanted.get(key)?.prospectIds ?? []) {
-          results.set(prospectId, typeof resultFor === "function" ? resultFor(prospectId) : resultFor);
-        }
-      };
-
+      const { signal } = context;
+      const book = createResultBook<Subject, Body>(operation.keyOf, lookups);
       const startedAt = performance.now();
       const elapsedMs = () => performance.now() - startedAt;
+      let lookMs = FIRST_LOOK_MS;
       let answered = false;
-      let pauseMs = 100;
-      let open = [...wanted.keys()];
+      let open = book.keys();
       while (open.length > 0) {
         signal?.throwIfAborted();
-        const day = dayInRomania(now());
-        const origin: CallOrigin = { workspaceId, jobId, field, provider, operation: operation.name, day };
-        const away = await unavailable();
-        const questions: Question[] = open.map((key) => ({
-          subject: key,
-          prospectId: wanted.get(key)?.prospectIds[0] ?? "",
-        }));
-        const terms = away ? null : { batchSize, repeatable, costMicros, leaseMs };
-        const reserved = await inWorkspace(db, workspaceId, (tx) => reserve(tx, origin, questions, terms));
-        for (const known of reserved.known) resolve(known.subject, toResult<Body>(known));
-        for (const key of reserved.unknown) resolve(key, { status: "unknown" });
-        if (away) {
-          for (const key of [...reserved.open, ...reserved.busy]) resolve(key, away);
-          break;
-        }
-
-        const called = await runCalls(
-          {
-            db,
-            logger,
-            slots,
-            origin,
-            price,
-            repeatable,
-            leaseMs,
-            priority,
-            signal,
-            ask: (call: ReservedCall, { signal: lost, onTurn }) => {
-              const subjects = call.questions.flatMap((question) => wanted.get(question.subject) ?? []);
-              return ask(
-                subjects.map(({ subject }) => subject),
-                context,
-                { lost, onTurn, asOf: day },
-              );
-            },
-            stopsOthers,
-          },
-          reserved.calls,
-        );
-
-        // Those of the budget's edge are tried again with what the others have given back.
-        open = reserved.calls.length > 0 ? reserved.overBudget.map(({ subject }) => subject) : [];
-        if (open.length === 0) {
-          for (const { subject, scope } of reserved.overBudget)
-            resolve(subject, { status: "overBudget", scope });
-        }
-        const busy = [...reserved.busy];
-        const later: { keys: string[]; error: unknown }[] = [];
-        for (const result of called) {
-          const keys = result.call.questions.map(({ subject }) => subject);
-          if (result.kind === "superseded") busy.push(...keys);
-          else if (result.kind === "settled") {
-            answered = true;
-            const stored = new Map(result.answers.map((answer) => [answer.subject, answer]));
-            for (const key of keys) {
-              const answer = stored.get(key);
-              resolve(key, answer ? toResult<Body>({ ...answer, own: true }) : { status: "missing" });
-            }
-          } else {
-            const end = endOfFailure<Body>(result);
-            if (end) for (const key of keys) resolve(key, end);
-            else later.push({ keys, error: result.error });
-          }
-        }
-
+        const done = await round(context, book, open);
+        if (!done) break;
+        answered ||= done.answered;
+        open = done.edge;
         let waitMs = 0;
-        for (const { keys, error } of later) {
-          const again = againAfterMs(error, elapsedMs());
-          if (again !== null) {
+        for (const { keys, error } of done.failed) {
+          const againMs = againAfterMs(error, elapsedMs());
+          if (againMs !== null) {
             open.push(...keys);
-            waitMs = Math.max(waitMs, again);
-          } else if (isOutage(error) && answered) for (const key of keys) resolve(key, { status: "missing" });
+            waitMs = Math.max(waitMs, againMs);
+          } else if (isOutage(error) && answered) book.note(keys, { status: "missing" });
           else throw error;
         }
-        if (busy.length > 0) {
-          if (elapsedMs() + pauseMs > MAX_BUSY_MS) {
+        if (done.busy.length > 0) {
+          if (elapsedMs() + lookMs > MAX_BUSY_MS) {
             const detail = "another request about the same subjects is under way";
             throw new ProviderError(provider, "unavailable", { detail, retryAfterMs: 2_000 });
           }
-          open.push(...busy);
-          waitMs = Math.max(waitMs, pauseMs);
-          pauseMs = Math.min(pauseMs * 1.5, 1_000);
+          open.push(...done.busy);
+          waitMs = Math.max(waitMs, lookMs);
+          lookMs = Math.min(lookMs * 1.5, 1_000);
         }
         if (open.length > 0 && waitMs > 0) await sleep(waitMs, undefined, signal ? { signal } : {});
       }
-      return results;
+      return book.results;
     },
   };
-}
-
-/** What an answer is to one prospect: the one that it was asked for has paid. */
-function toResult<Body>(answer: Known): (prospectId: string) => LookupResult<Body> {
-  const { snapshotId, observedAt } = answer;
-  return (prospectId) => {
-    const costMicros = answer.own && answer.prospectId === prospectId ? answer.costMicros : 0;
-    return answer.status === "found"
-      ? { status: "found", body: answer.body as Body, snapshotId, observedAt, costMicros }
-      : { status: "notFound", snapshotId, observedAt, costMicros };
-  };
-}
-
-/** What a failure is to its subjects; null: it may pass. */
-function endOfFailure<Body>({ status, error }: CallResult & { kind: "failed" }): LookupResult<Body> | null {
-  if (status !== "failed") return { status: "unknown" };
-  if (error instanceof BreakerOpenError) {
-    return { status: "unavailable", reason: "breaker_open", retryAfterMs: error.retryAfterMs };
-  }
-  if (!(error instanceof ProviderError)) return null;
-  const { kind, retryAfterMs = 0 } = error;
-  switch (kind) {
-    case "spent":
-    case "unauthorized":
-      return { status: "unavailable", reason: kind, retryAfterMs };
-    case "rejected":
-    case "not_found":
-    case "bad_response":
-      return { status: "failed", code: kind };
-    default:
-      return null;
-  }
 }
 
 /** How long to wait before the same lookup asks again; null: that is for a later one. */
@@ -335,10 +189,4 @@ function stopsOthers(error: unknown, asked: boolean): boolean {
   if (!(error instanceof ProviderError)) return false;
   const { kind, retryAfterMs = 0 } = error;
   return kind === "spent" || kind === "unauthorized" || (kind === "rate_limited" && retryAfterMs > SOON_MS);
-}
-
-const isOutage = (error: unknown) => error instanceof ProviderError && error.kind === "unavailable";
-
-function notCharged({ provider, kind, detail, retryAfterMs, cause }: ProviderError): ProviderError {
-  return new ProviderError(provider, kind, { detail, retryAfterMs, charged: false, cause });
 }

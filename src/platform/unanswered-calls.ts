@@ -1,13 +1,8 @@
 /** Calls that nobody will hear the answer of: their asker has died, or the outcome was never known. */
 import { type Db, inSystem, inWorkspace, type Tx } from "#db/client.ts";
 import { moveAccounts } from "#db/queries/budgets.ts";
-import {
-  endCalls,
-  endDeadCalls,
-  findDeadCalls,
-  lockUnknownCall,
-  type OpenCall,
-} from "#db/queries/provider-calls.ts";
+import { endCalls } from "#db/queries/provider-calls.ts";
+import { endDeadCalls, findDeadCalls, lockUnknownCall, type OpenCall } from "#db/queries/unanswered-calls.ts";
 import { InvalidInputError, NotFoundError } from "#src/domain/errors.ts";
 import { type Change, movementsOf } from "./budget.ts";
 import type { Logger } from "./logger.ts";

@@ -13,7 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { createDb, type Db, inWorkspace } from "#db/client.ts";
-import { listUnknownCalls } from "#db/queries/provider-calls.ts";
+import { listUnknownCalls } from "#db/queries/unanswered-calls.ts";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { HUNTER_KEY } from "#infra/simulator/hunter/app.ts";
 import { resolveUnknownCall } from "#src/platform/unanswered-calls.ts";

@@ -3,7 +3,7 @@ import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { type Db, inWorkspace } from "#db/client.ts";
 import { type BudgetLimit, listBudgets, setLimits } from "#db/queries/budgets.ts";
-import { listUnknownCalls } from "#db/queries/provider-calls.ts";
+import { listUnknownCalls } from "#db/queries/unanswered-calls.ts";
 import { DEFAULT_WORKSPACE_ID } from "#db/schema/workspaces.ts";
 import { dayInRomania } from "#src/domain/romanian-calendar.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
-import { listUnknownCalls } from "#db/queries/provider-calls.ts";
+import { listUnknownCalls } from "#db/queries/unanswered-calls.ts";
 import type { Deps } from "#src/deps.ts";
 import { NotFoundError } from "#src/domain/errors.ts";
 import { resolveUnknownCall } from "#src/platform/unanswered-calls.ts";

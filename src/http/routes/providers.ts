@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { inWorkspace } from "#db/client.ts";
 import { type Budget, listBudgets } from "#db/queries/budgets.ts";
-import { type ProviderFigures, providerFigures } from "#db/queries/provider-calls.ts";
+import { type ProviderFigures, providerFigures } from "#db/queries/provider-figures.ts";
 import type { Deps } from "#src/deps.ts";
 import { ConflictError, NotFoundError } from "#src/domain/errors.ts";
 import { dayInRomania } from "#src/domain/romanian-calendar.ts";

@@ -12,8 +12,10 @@ const call = {
     { subject: "b", prospectId: "p2" },
   ],
 };
+type WithoutCall =
+  Outcome<unknown> extends infer Each ? (Each extends unknown ? Omit<Each, "call"> : never) : never;
 const PAID = { payer, price: { costMicros: 10, chargedFor: "answered" }, repeatable: false } as const;
-const end = (outcome: Omit<Outcome<unknown>, "call">, terms: Parameters<typeof ledgerEndOf>[1] = PAID) =>
+const end = (outcome: WithoutCall, terms: Parameters<typeof ledgerEndOf>[1] = PAID) =>
   ledgerEndOf({ call, ...outcome } as Outcome<unknown>, terms);
 const answered = (
   answers: [string, { status: "found"; body: unknown; costMicros?: number } | { status: "not_found" }][],

@@ -41,7 +41,6 @@ export type CallResult =
   | {
       call: ReservedCall;
       kind: "failed";
-      asked: boolean;
       error: unknown;
       status: "failed" | "unknown" | "settled";
     }
@@ -120,8 +119,9 @@ async function write<Body>(
   try {
     const { ended, answers, marked } = await patiently(() =>
       inWorkspace(db, origin.workspaceId, async (tx) => ({
-        ...(await settle(tx, origin.workspaceId, ends)),
         marked: await markSending(tx, marking),
+        // Last, for it locks the accounts that all share.
+        ...(await settle(tx, origin.workspaceId, ends)),
       })),
     );
     tellOvercharged(parts, ends);
@@ -131,7 +131,7 @@ async function write<Body>(
       if (!ended.has(call.id)) return { call, kind: "superseded" };
       if (outcome.kind === "answered") return { call, kind: "settled", answers: byCall.get(call.id) ?? [] };
       const status = ends[index]?.end.status ?? "failed";
-      return { call, kind: "failed", asked: outcome.kind === "failed", error: outcome.error, status };
+      return { call, kind: "failed", error: outcome.error, status };
     });
     const lost = marking.filter(({ id }) => !marked.has(id));
     for (const call of lost) results.push({ call, kind: "superseded" });
@@ -140,9 +140,7 @@ async function write<Body>(
     // Their leases run out, and whoever comes next finds that: paid calls as `unknown`.
     logger.error({ err: error, calls: outcomes.length }, "calls to a provider could not be written down");
     const calls = [...outcomes.map(({ call }) => call), ...starting];
-    const results = calls.map(
-      (call): CallResult => ({ call, kind: "failed", asked: false, error, status: "failed" }),
-    );
+    const results = calls.map((call): CallResult => ({ call, kind: "failed", error, status: "failed" }));
     return { results, cleared: [], failure: { error } };
   }
 }
