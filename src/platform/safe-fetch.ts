@@ -126,6 +126,8 @@ async function requestOnce(
 ): Promise<Hop> {
   const { target, lookup } = await routeTo(url, options, signal);
   const response = await send(target, lookup, { host: url.host, ...request.headers }, signal);
+  // Whoever reads the body hears of its errors; while nobody does they must not end the process.
+  response.on("error", () => {});
   try {
     const { statusCode: status = 0, headers } = response;
     const failure = options.simulatorUrl ? headers[SIMULATED_FAILURE] : undefined;
@@ -225,12 +227,12 @@ function send(
   const request = (url.protocol === "https:" ? https : http).request(url, {
     // A connection of its own: a pooled one could lead to an address that was checked for another request.
     agent: false,
-    headers: { ...headers, "accept-encoding": "gzip, deflate, br" },
+    headers: { ...headers, "accept-encoding": "gzip, br" },
     signal,
     ...(lookup ? { lookup } : {}),
   });
   request.once("response", resolve);
-  request.once("error", (error) => reject(new SafeFetchError("unreachable", error)));
+  request.on("error", (error) => reject(new SafeFetchError("unreachable", error)));
   request.end();
   return promise;
 }
@@ -239,7 +241,7 @@ async function readBody(response: IncomingMessage, maxBytes: number): Promise<Bu
   const decompress = decompressorOf(response.headers["content-encoding"]);
   if (decompress) {
     // A pipe hands on the data and not the end of a broken connection.
-    response.once("error", (error) => decompress.destroy(error));
+    response.on("error", (error) => decompress.destroy(error));
     response.pipe(decompress);
   }
   const chunks: Buffer[] = [];

@@ -33,11 +33,10 @@ const CONFIDENCE_PCT = { plan: 97, lookup: 98, doubt: 96 } as const;
 const NUMBERING_PLAN = "libphonenumber";
 
 function phonesOf({ values }: Target): Phone[] {
-  const { "cui-validation": anaf, "web-content": web, "legal-data": legal } = values;
+  const { "cui-validation": anaf, "web-content": web } = values;
   const onSite = Array.isArray(web?.webPhones) ? web.webPhones : [];
   const texts = [
     { text: anaf?.phone, source: "cui-validation" },
-    { text: legal?.phone, source: "legal-data" },
     ...onSite.map((phone: unknown) => ({
       text: (phone as { number?: unknown }).number,
       source: "web-content",

@@ -68,9 +68,9 @@ function judge(
   };
 }
 
-/** The domain of an e-mail address that another field has found, when it can be the company's own. */
-function mailboxDomain({ values }: Target): string | null {
-  for (const { email } of Object.values(values)) {
+/** The domain of an e-mail address that is known already, when it can be the company's own. */
+function mailboxDomain({ values, golden }: Target): string | null {
+  for (const { email } of [...Object.values(values), golden]) {
     const domain = typeof email === "string" ? mailDomain(email) : null;
     if (domain) return domain;
   }

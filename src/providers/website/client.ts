@@ -52,8 +52,8 @@ const ROBOT = "Cerniq";
 const MAX_BYTES = 2 * 1024 * 1024;
 const MAX_ROBOTS_BYTES = 512 * 1024;
 const MAX_CONTACT_PAGES = 2;
-/** A site that asks for longer pauses than this between requests is asked for its home page only. */
-const MAX_CRAWL_DELAY_S = 10;
+/** Our own pace. A site that asks for longer pauses is asked for its home page only. */
+const MAX_CRAWL_DELAY_S = 5;
 const HTML = ["text/html", "application/xhtml+xml"];
 
 const STATES: Record<Exclude<SafeFetchReason, "unresolvable">, SiteState> = {
