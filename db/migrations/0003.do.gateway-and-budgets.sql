@@ -39,7 +39,7 @@ CREATE INDEX provider_calls_lease_idx ON provider_calls (lease_until) WHERE stat
 CREATE INDEX provider_calls_unknown_idx ON provider_calls (workspace_id, id) WHERE status = 'unknown';
 -- The last 24 hours of a provider, without its rows.
 CREATE INDEX provider_calls_ended_idx ON provider_calls (workspace_id, provider, ended_at)
-  INCLUDE (status, found, cost_micros, duration_ms) WHERE ended_at IS NOT NULL;
+  INCLUDE (status, requests, found, cost_micros, duration_ms) WHERE ended_at IS NOT NULL;
 
 ALTER TABLE snapshots
   ADD COLUMN operation text,

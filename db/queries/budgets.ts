@@ -69,8 +69,6 @@ async function makeAccounts(
   { workspaceId, jobId }: Owner,
   wanted: readonly AccountKey[],
 ): Promise<void> {
-  // A limit that is being set would miss the accounts that are being made.
-  await tx.execute(sql`SELECT pg_advisory_xact_lock_shared(${limitsLock(workspaceId)})`);
   await tx.execute(sql`
     INSERT INTO budgets (workspace_id, scope, key, limit_micros)
     SELECT ${workspaceId}, w.scope, w.key, CASE w.scope
@@ -136,7 +134,8 @@ export async function setLimits(
   limits: readonly BudgetLimit[],
   today: string,
 ): Promise<void> {
-  await tx.execute(sql`SELECT pg_advisory_xact_lock(${limitsLock(workspaceId)})`);
+  // Accounts that are being made with the old limit would be missed: waits for whoever is at them, and lets nobody in.
+  await tx.execute(sql`LOCK TABLE budgets IN EXCLUSIVE MODE`);
   const inOrder = limits.toSorted((a, b) => scopeOf(a).localeCompare(scopeOf(b)));
   for (const { provider, period, limitMicros } of inOrder) {
     await tx.execute(
@@ -182,5 +181,3 @@ const scopeOf = ({ provider, period }: Pick<BudgetLimit, "provider" | "period">)
 
 const unnestKeys = (keys: readonly AccountKey[]) =>
   sql`unnest(${sql.param(keys.map(({ scope }) => scope))}::text[], ${sql.param(keys.map(({ key }) => key))}::text[])`;
-
-const limitsLock = (workspaceId: string) => sql`hashtextextended(${`budget-limits:${workspaceId}`}, 0)`;

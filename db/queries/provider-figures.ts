@@ -3,7 +3,7 @@ import type { Tx } from "#db/client.ts";
 
 export interface ProviderFigures {
   provider: string;
-  /** Calls that have ended in the last 24 hours. */
+  /** Calls that were made and have ended in the last 24 hours. */
   calls: number;
   settled: number;
   found: number;
@@ -25,7 +25,8 @@ export async function providerFigures(
       SELECT count(*)::int AS calls, (count(*) FILTER (WHERE status = 'settled'))::int AS settled,
              coalesce(sum(found), 0)::int AS found, coalesce(sum(cost_micros), 0)::bigint AS cost
       FROM provider_calls
-      WHERE workspace_id = ${workspaceId} AND provider = p.provider AND ended_at > now() - interval '24 hours') day
+      WHERE workspace_id = ${workspaceId} AND provider = p.provider AND ended_at > now() - interval '24 hours'
+        AND requests > 0) day
     CROSS JOIN LATERAL (
       SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS median FROM (
         SELECT duration_ms FROM provider_calls

@@ -151,6 +151,20 @@ describe("a budget", () => {
     );
   });
 
+  it("can be set while accounts are being made and moved", async () => {
+    const { ask } = inventedProvider();
+    const gateway = replica(ask);
+    const work = Array.from({ length: 20 }, async (_, index) =>
+      look(gateway, await createContext(db, { maxCostMicrosPerProspect: 7 }), subjects(5, index * 5)),
+    );
+    const limits = Array.from({ length: 20 }, (_, index) =>
+      allow({ provider: index % 2 ? slug : null, period: "day", limitMicros: 100_000 + index }),
+    );
+    const settled = await Promise.allSettled([...work, ...limits]);
+    expect(settled.filter(({ status }) => status === "rejected")).toEqual([]);
+    expect(await accounts("workspace_day")).toMatchObject([{ held: 0, spent: 700 }]);
+  });
+
   it("spends at the edge what those before it gave back", async () => {
     const { asked, ask } = inventedProvider((subject) =>
       Number(subject.slice(1)) % 2 === 0 ? found(subject) : { status: "not_found" },

@@ -44,7 +44,7 @@ export type CallResult =
       error: unknown;
       status: "failed" | "unknown" | "settled";
     }
-  /** Somebody else has taken it over: nothing was written. */
+  /** It was not, or is no longer, ours: its subjects are to be looked at again. */
   | { call: ReservedCall; kind: "superseded" };
 
 /** Answers that come within this time are written together. */
@@ -128,7 +128,8 @@ async function write<Body>(
     const byCall = Map.groupBy(answers, ({ callId }) => callId);
     const results = outcomes.map((outcome, index): CallResult => {
       const { call } = outcome;
-      if (!ended.has(call.id)) return { call, kind: "superseded" };
+      const takenOver = outcome.kind === "unasked" && outcome.error instanceof SupersededError;
+      if (takenOver || !ended.has(call.id)) return { call, kind: "superseded" };
       if (outcome.kind === "answered") return { call, kind: "settled", answers: byCall.get(call.id) ?? [] };
       const status = ends[index]?.end.status ?? "failed";
       return { call, kind: "failed", error: outcome.error, status };
