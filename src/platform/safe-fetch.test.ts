@@ -1,6 +1,7 @@
 import http, { type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
+import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   createSafeFetch,
@@ -103,6 +104,35 @@ describe("an address that is not public", () => {
   ])("%s", async (url) => {
     expect(await refused(url)).toBe("forbidden_address");
     expect(await refused(url, { simulatorUrl: "http://127.0.0.1:9/websites" })).toBe("forbidden_address");
+  });
+
+  it("however it is written", async () => {
+    const private4 = fc.oneof(
+      fc.tuple(fc.constantFrom(0, 10, 127), fc.nat(255), fc.nat(255), fc.nat(255)),
+      fc.tuple(fc.constant(172), fc.integer({ min: 16, max: 31 }), fc.nat(255), fc.nat(255)),
+      fc.tuple(fc.constant(192), fc.constant(168), fc.nat(255), fc.nat(255)),
+      fc.tuple(fc.constant(169), fc.constant(254), fc.nat(255), fc.nat(255)),
+      fc.tuple(fc.constant(100), fc.integer({ min: 64, max: 127 }), fc.nat(255), fc.nat(255)),
+      fc.tuple(fc.integer({ min: 224, max: 255 }), fc.nat(255), fc.nat(255), fc.nat(255)),
+    );
+    type Bytes = [number, number, number, number];
+    const number = ([a, b, c, d]: Bytes) => ((a * 256 + b) * 256 + c) * 256 + d;
+    const notation = fc.constantFrom<(bytes: Bytes) => string>(
+      (bytes) => bytes.join("."),
+      (bytes) => String(number(bytes)),
+      (bytes) => `0x${number(bytes).toString(16)}`,
+      (bytes) => `0${number(bytes).toString(8)}`,
+      (bytes) => bytes.map((byte) => `0${byte.toString(8)}`).join("."),
+      ([a, ...rest]) => `0x${a.toString(16)}.${number([0, ...rest])}`,
+      (bytes) => `[::ffff:${bytes.join(".")}]`,
+      (bytes) => `${bytes.join(".")}.`,
+    );
+    await fc.assert(
+      fc.asyncProperty(private4, notation, async (bytes, write) => {
+        expect(await refused(`http://${write(bytes)}/`)).toBe("forbidden_address");
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it.each([

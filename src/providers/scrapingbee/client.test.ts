@@ -24,7 +24,7 @@ function start(
 ): { client: ScrapingBeeClient; simulator: Simulator } {
   const simulator = scrapingbeeSimulator.create({ latencyMs: 0, jitterMs: 0, ...behaviour });
   intercepted = interceptProvider(simulator.app, { baseUrl: BASE_URL });
-  return { client: createScrapingBeeClient({ baseUrl: BASE_URL, apiKey, timeoutMs: 500 }), simulator };
+  return { client: createScrapingBeeClient({ baseUrl: BASE_URL, apiKey, timeoutMs: 1_000 }), simulator };
 }
 
 const domainOf = (kind: SiteKind): string =>
@@ -102,7 +102,7 @@ describe("the client of ScrapingBee", () => {
     ["a server error", { errorEvery: 1 }, 500],
     ["a maintenance page", { htmlEvery: 1 }, 200],
     ["a broken connection", { resetEvery: 1 }, null],
-    ["silence", { slowEvery: 1, slowMs: 1_500 }, null],
+    ["silence", { slowEvery: 1, slowMs: 2_500 }, null],
   ])("takes %s for an outage", async (_, behaviour, httpStatus) => {
     const { client } = start(behaviour);
     await expect(client.render("http://a.ro/")).rejects.toMatchObject({ kind: "unavailable", httpStatus });

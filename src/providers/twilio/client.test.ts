@@ -24,7 +24,7 @@ function start(
     baseUrl: intercepted.baseUrl,
     apiKeySid: TWILIO_SID,
     apiKeySecret,
-    timeoutMs: 500,
+    timeoutMs: 1_000,
   });
   return { client, simulator };
 }
@@ -84,7 +84,7 @@ describe("the client of Twilio Lookup", () => {
     ["a server error", { errorEvery: 1 }, 500],
     ["a maintenance page", { htmlEvery: 1 }, 200],
     ["a broken connection", { resetEvery: 1 }, null],
-    ["silence", { slowEvery: 1, slowMs: 1_500 }, null],
+    ["silence", { slowEvery: 1, slowMs: 2_500 }, null],
   ])("takes %s for an outage", async (_, behaviour, httpStatus) => {
     const { client } = start(behaviour);
     await expect(client.lineType(MOBILE)).rejects.toMatchObject({ kind: "unavailable", httpStatus });

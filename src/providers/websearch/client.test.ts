@@ -21,7 +21,7 @@ function start(
 ): { client: WebSearchClient; simulator: Simulator } {
   const simulator = websearchSimulator.create({ latencyMs: 0, jitterMs: 0, knownPct: 100, ...behaviour });
   intercepted = interceptProvider(simulator.app, { baseUrl: "https://search.test/res/v1" });
-  return { client: createBraveClient({ baseUrl: intercepted.baseUrl, apiKey, timeoutMs: 500 }), simulator };
+  return { client: createBraveClient({ baseUrl: intercepted.baseUrl, apiKey, timeoutMs: 1_000 }), simulator };
 }
 
 const cui = Array.from({ length: 50 }, (_, index) => 20_000_000 + index).find(
@@ -67,7 +67,7 @@ describe("the client of the web search", () => {
     ["a server error", { errorEvery: 1 }, 500],
     ["a maintenance page", { htmlEvery: 1 }, 200],
     ["a broken connection", { resetEvery: 1 }, null],
-    ["silence", { slowEvery: 1, slowMs: 1_500 }, null],
+    ["silence", { slowEvery: 1, slowMs: 2_500 }, null],
   ])("takes %s for an outage", async (_, behaviour, httpStatus) => {
     const { client } = start(behaviour);
     await expect(client.search("x")).rejects.toMatchObject({ kind: "unavailable", httpStatus });
