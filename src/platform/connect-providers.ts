@@ -4,7 +4,7 @@ import type { Db } from "#db/client.ts";
 import { type Breaker, createBreaker } from "./breaker.ts";
 import { createProviderBlock, type ProviderBlock } from "./gateway/block.ts";
 import { createOutageClock } from "./gateway/outage-clock.ts";
-import { createSlots, type Slots } from "./gateway/slots.ts";
+import { createSlots } from "./gateway/slots.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import { createLimiter, type Limiter } from "./limiter.ts";
 import type { Logger } from "./logger.ts";
@@ -67,7 +67,7 @@ export function connectProviders<Providers extends Catalog>(
   env: Record<string, unknown>,
 ): { gateways: Gateways<Providers>; runtimes: ProviderRuntime[] } {
   const { db, redis, logger, now, leaseMs } = deps;
-  const shared = new Map<string, { limit: RateLimit; limiter: Limiter; slots: Slots }>();
+  const shared = new Map<string, { limit: RateLimit; limiter: Limiter }>();
   const limitOf = (limit: RateLimit) => {
     const known = shared.get(limit.name);
     if (known) {
@@ -76,10 +76,10 @@ export function connectProviders<Providers extends Catalog>(
       }
       return known;
     }
-    const { name, marginMs, inFlight } = limit;
+    const { name, marginMs } = limit;
     const windows = deps.limited ? limit.windows : [];
     const limiter = createLimiter(redis, { name, windows, ...(marginMs === undefined ? {} : { marginMs }) });
-    const made = { limit, limiter, slots: createSlots(inFlight) };
+    const made = { limit, limiter };
     shared.set(name, made);
     return made;
   };
@@ -96,7 +96,8 @@ export function connectProviders<Providers extends Catalog>(
     if (operations) {
       gateways[key] = Object.fromEntries(
         Object.entries(operations).map(([name, operation]) => {
-          const { limit, limiter, slots } = limitOf(operation.limit);
+          const { limit, limiter } = limitOf(operation.limit);
+          const slots = createSlots(operation.limit.inFlight);
           limits.set(limit.name, { limit, limiter });
           const parts = {
             db,

@@ -65,9 +65,10 @@ export interface Gateway<Subject, Body> {
   ): Promise<Map<string, LookupResult<Body>>>;
 }
 
-/** The limiter and the slots are shared by the operations of one limit, the rest by those of one provider. */
+/** The limiter is shared by the operations of one limit, breaker, block and outage by those of one provider. */
 export interface GatewayDeps extends AskDeps {
   db: Db;
+  /** The operation's own: one that waits for its turn must not keep another, of a better rank, from the queue. */
   slots: Slots;
   /** An asker that is silent for so long is taken for dead; default 15 s. */
   leaseMs?: number;

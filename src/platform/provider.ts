@@ -10,7 +10,7 @@ export interface RateLimit {
   /** Whose limit it is; operations that name the same share it. */
   name: string;
   windows: readonly { limit: number; periodMs: number }[];
-  /** Requests under way at once, by this process. */
+  /** Requests of this operation under way (or waiting for their turn) at once, by this process. */
   inFlight: number;
   /** Added to every period: the way to the provider may take longer for one request than for the next. Default 20. */
   marginMs?: number;

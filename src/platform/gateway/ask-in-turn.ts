@@ -2,7 +2,7 @@
 import { type Breaker, BreakerOpenError } from "../breaker.ts";
 import type { Limiter } from "../limiter.ts";
 import type { Logger } from "../logger.ts";
-import type { Answer, ProviderOperation } from "../provider.ts";
+import type { Answer, ProviderOperation, RateLimit } from "../provider.ts";
 import { ProviderError } from "../provider-error.ts";
 import type { ProviderBlock } from "./block.ts";
 import type { OutageClock } from "./outage-clock.ts";
@@ -27,8 +27,6 @@ export interface AskOptions {
   asOf: string;
 }
 
-/** How long a request may wait for its turn. */
-const MAX_WAIT_MS = 60_000;
 /** After a 429 without Retry-After: clients report 1.1 s as enough where a limit is by the second. */
 export const PAUSE_MS = 1_100;
 const MAX_PAUSE_MS = 3_600_000;
@@ -41,6 +39,8 @@ export function createAsk<Subject, Body>(
   provider: string,
   operation: ProviderOperation<Subject, Body>,
 ) {
+  const maxWaitMs = maxWaitOf(operation.limit);
+
   /** Tells others, and returns what to throw instead: with the time to come back. */
   async function tellOthers(error: ProviderError): Promise<ProviderError> {
     const { kind, httpStatus, charged, detail } = error;
@@ -68,7 +68,7 @@ export function createAsk<Subject, Body>(
   ): Promise<ReadonlyMap<string, Answer<Body>>> {
     if (breaker.state() === "open") throw new BreakerOpenError(breaker.retryAfterMs());
     const permit = await limiter.acquire({
-      maxWaitMs: MAX_WAIT_MS,
+      maxWaitMs,
       signal: signal ? AbortSignal.any([lost, signal]) : lost,
       rank: priority * RANKS + (operation.limit.rank ?? 0),
     });
@@ -93,6 +93,12 @@ export function createAsk<Subject, Body>(
       permit.sent();
     }
   };
+}
+
+/** How long a request may wait for its turn: a minute, and what the requests of four processes ahead of it take. */
+function maxWaitOf({ windows, inFlight }: RateLimit): number {
+  const eachMs = Math.max(0, ...windows.map(({ limit, periodMs }) => periodMs / limit));
+  return 60_000 + 4 * inFlight * eachMs;
 }
 
 export const isOutage = (error: unknown) => error instanceof ProviderError && error.kind === "unavailable";

@@ -1,6 +1,6 @@
 /**
- * How many requests this process may have under way at once, for all operations of one limit. It is also how many
- * outcomes can be unknown after the process was killed.
+ * How many requests of one operation this process may have under way at once. It is also how many outcomes can be
+ * unknown after the process was killed.
  */
 export interface Slots {
   /** Waits for a free slot and takes up to `count`. Lower priority goes first; then first come, first served. */
