@@ -49,6 +49,20 @@ export const scrapingbeeSimulator = defineSimulator({
     });
 
     app.get(
+      "/v1/usage",
+      guard(NO_LIMIT, (c) => refuse(c, 429, "Too fast")),
+      (c) => {
+        if (c.req.query("api_key") !== SCRAPINGBEE_KEY) return refuse(c, 401, "Invalid api key");
+        return c.json({
+          max_api_credit: 250_000,
+          used_api_credit: now().spent === 1 ? 250_000 : 1_000,
+          max_concurrency: now().concurrency,
+          current_concurrency: underWay - 1,
+        });
+      },
+    );
+
+    app.get(
       "/v1/",
       guard(NO_LIMIT, (c) => refuse(c, 429, "Too fast")),
       (c) => {

@@ -120,6 +120,17 @@ describe("the client of ScrapingBee", () => {
   });
 });
 
+it("can be checked for free, and tells a wrong key and an empty account", async () => {
+  const { simulator } = start();
+  const env = { SCRAPINGBEE_BASE_URL: BASE_URL, SCRAPINGBEE_API_KEY: SCRAPINGBEE_KEY };
+  await scrapingbee.healthCheck?.(env, context);
+  const wrong = scrapingbee.healthCheck?.({ ...env, SCRAPINGBEE_API_KEY: "wrong" }, context);
+  await expect(wrong).rejects.toMatchObject({ kind: "unauthorized" });
+  simulator.configure({ spent: 1 });
+  await expect(scrapingbee.healthCheck?.(env, context)).rejects.toMatchObject({ kind: "spent" });
+  expect(simulator.charges()).toEqual({});
+});
+
 it("is off without its key", () => {
   expect(scrapingbee.connect({ SCRAPINGBEE_BASE_URL: BASE_URL })).toBeNull();
 });

@@ -8,7 +8,7 @@
  */
 import { ProviderError } from "#src/platform/provider-error.ts";
 import { createHttp, type RequestOptions } from "../http.ts";
-import { messageOf, type RenderedPage, readRendered } from "./schemas.ts";
+import { hasCreditsLeft, messageOf, type RenderedPage, readRendered } from "./schemas.ts";
 
 export const SCRAPINGBEE = "scrapingbee";
 
@@ -26,6 +26,8 @@ export interface ScrapingBeeClient {
    * @throws ProviderError
    */
   render(url: string, options?: Pick<RequestOptions, "signal" | "onSent">): Promise<RenderedPage | null>;
+  /** Whether it answers us and has credits left, for free. @throws ProviderError, `spent` without credits */
+  check(options?: Pick<RequestOptions, "signal">): Promise<void>;
 }
 
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -70,6 +72,10 @@ export function createScrapingBeeClient({
       const page = readRendered(body, url);
       if (!page) throw new ProviderError(SCRAPINGBEE, "bad_response", { httpStatus });
       return page;
+    },
+    async check(options) {
+      const { status, body } = await http.getJson("v1/usage", { api_key: apiKey }, options);
+      if (!hasCreditsLeft(body)) throw new ProviderError(SCRAPINGBEE, "spent", { httpStatus: status });
     },
   };
 }

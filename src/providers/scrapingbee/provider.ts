@@ -44,18 +44,25 @@ function siteOf(domain: string, { url, status, html, headers }: RenderedPage): S
   return { domain, state: shown, url: home.url, pages: shown === "read" ? [home] : [] };
 }
 
+const env = {
+  SCRAPINGBEE_BASE_URL: z.url().default("https://app.scrapingbee.com/api"),
+  SCRAPINGBEE_API_KEY: z.string().min(1).optional(),
+};
+
+/** Null without a key. */
+function clientOf(given: z.output<z.ZodObject<typeof env>>): ScrapingBeeClient | null {
+  const { SCRAPINGBEE_BASE_URL: baseUrl, SCRAPINGBEE_API_KEY: apiKey } = given;
+  return apiKey ? createScrapingBeeClient({ baseUrl, apiKey }) : null;
+}
+
 export const scrapingbee = defineProvider({
   slug: SCRAPINGBEE,
-  env: {
-    SCRAPINGBEE_BASE_URL: z.url().default("https://app.scrapingbee.com/api"),
-    SCRAPINGBEE_API_KEY: z.string().min(1).optional(),
+  env,
+  connect(given) {
+    const client = clientOf(given);
+    return client && { homePage: homePage(client) };
   },
-  connect: ({ SCRAPINGBEE_BASE_URL, SCRAPINGBEE_API_KEY }) =>
-    SCRAPINGBEE_API_KEY
-      ? {
-          homePage: homePage(
-            createScrapingBeeClient({ baseUrl: SCRAPINGBEE_BASE_URL, apiKey: SCRAPINGBEE_API_KEY }),
-          ),
-        }
-      : null,
+  async healthCheck(given, { signal }) {
+    await clientOf(given)?.check({ signal });
+  },
 });

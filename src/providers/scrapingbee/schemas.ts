@@ -36,6 +36,14 @@ export function readRendered(body: unknown, asked: string): RenderedPage | null 
   };
 }
 
+const usage = z.looseObject({ max_api_credit: z.number(), used_api_credit: z.number() });
+
+/** What the account's usage says; true where it says nothing that we can read. */
+export function hasCreditsLeft(body: unknown): boolean {
+  const parsed = usage.safeParse(body);
+  return !parsed.success || parsed.data.used_api_credit < parsed.data.max_api_credit;
+}
+
 const failure = z.looseObject({ message: z.string() });
 
 /** What it says of an error; "" where it says nothing. */

@@ -118,6 +118,20 @@ describe("an answer of Twilio", () => {
   });
 });
 
+it("can be checked for free, and tells a wrong key", async () => {
+  const { simulator } = start();
+  const env = {
+    TWILIO_BASE_URL: "https://twilio.test",
+    TWILIO_API_KEY_SID: TWILIO_SID,
+    TWILIO_API_KEY_SECRET: TWILIO_SECRET,
+  };
+  const context = { signal: AbortSignal.timeout(5_000) };
+  await twilio.healthCheck?.(env, context);
+  const wrong = twilio.healthCheck?.({ ...env, TWILIO_API_KEY_SECRET: "wrong" }, context);
+  await expect(wrong).rejects.toMatchObject({ kind: "unauthorized" });
+  expect(simulator.charges()).toEqual({});
+});
+
 it("is off without its credentials, and says what it asks about by a hash only", () => {
   const env = { TWILIO_BASE_URL: "https://twilio.test" };
   expect(twilio.connect(env)).toBeNull();

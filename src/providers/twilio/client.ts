@@ -29,8 +29,12 @@ export interface TwilioClient {
    * @throws ProviderError
    */
   lineType(e164: string, options?: Pick<RequestOptions, "signal" | "onSent">): Promise<TwilioLine>;
+  /** Whether it answers us: validates a number of Twilio's own, which is free. @throws ProviderError */
+  check(options?: Pick<RequestOptions, "signal">): Promise<void>;
 }
 
+/** For tests, by Twilio's documents: it belongs to nobody. */
+const OWN_NUMBER = "+15005550006";
 const QUOTA = 60_611;
 const SAME_NUMBER_TOO_OFTEN = 60_626;
 const PAUSE_MS = 1_000;
@@ -63,6 +67,9 @@ export function createTwilioClient({
       const line = readLine(body);
       if (!line) throw new ProviderError(TWILIO, "bad_response", { httpStatus });
       return line;
+    },
+    async check(options) {
+      await http.getJson(`v2/PhoneNumbers/${encodeURIComponent(OWN_NUMBER)}`, {}, options);
     },
   };
 }

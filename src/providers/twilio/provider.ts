@@ -35,23 +35,30 @@ const lineType = (client: TwilioClient): ProviderOperation<TwilioSubject, Twilio
 
 const keyOf = ({ e164 }: TwilioSubject): string => hashedKey(e164);
 
+const env = {
+  TWILIO_BASE_URL: z.url().default("https://lookups.twilio.com"),
+  TWILIO_API_KEY_SID: z.string().min(1).optional(),
+  TWILIO_API_KEY_SECRET: z.string().min(1).optional(),
+};
+
+/** Null without a key. */
+function clientOf(given: z.output<z.ZodObject<typeof env>>): TwilioClient | null {
+  const {
+    TWILIO_BASE_URL: baseUrl,
+    TWILIO_API_KEY_SID: apiKeySid,
+    TWILIO_API_KEY_SECRET: apiKeySecret,
+  } = given;
+  return apiKeySid && apiKeySecret ? createTwilioClient({ baseUrl, apiKeySid, apiKeySecret }) : null;
+}
+
 export const twilio = defineProvider({
   slug: TWILIO,
-  env: {
-    TWILIO_BASE_URL: z.url().default("https://lookups.twilio.com"),
-    TWILIO_API_KEY_SID: z.string().min(1).optional(),
-    TWILIO_API_KEY_SECRET: z.string().min(1).optional(),
+  env,
+  connect(given) {
+    const client = clientOf(given);
+    return client && { lineType: lineType(client) };
   },
-  connect({ TWILIO_BASE_URL, TWILIO_API_KEY_SID, TWILIO_API_KEY_SECRET }) {
-    if (!TWILIO_API_KEY_SID || !TWILIO_API_KEY_SECRET) return null;
-    return {
-      lineType: lineType(
-        createTwilioClient({
-          baseUrl: TWILIO_BASE_URL,
-          apiKeySid: TWILIO_API_KEY_SID,
-          apiKeySecret: TWILIO_API_KEY_SECRET,
-        }),
-      ),
-    };
+  async healthCheck(given, { signal }) {
+    await clientOf(given)?.check({ signal });
   },
 });

@@ -173,6 +173,14 @@ describe("what we send", () => {
     });
   });
 
+  it("is nothing to a domain that keeps failing", async () => {
+    const manners = createManners(HURRIED);
+    for (let failures = 0; failures < 5; failures++) manners.report("agro.ro", false);
+    const { safeFetch, requests } = scripted({});
+    expect(await visit("agro.ro", { safeFetch, manners })).toMatchObject({ state: "unreachable" });
+    expect(requests).toEqual([]);
+  });
+
   it("stops when nobody waits for it any more", async () => {
     const abort = new AbortController();
     const visiting = client({ manners: createManners({ limit: 1, periodMs: 60_000 }) }).fetchPages(
