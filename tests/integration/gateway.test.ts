@@ -311,6 +311,67 @@ describe("while somebody else is asking", () => {
   });
 });
 
+describe("a process that lives", () => {
+  it("keeps its claims for as long as that takes", async () => {
+    const { asked, ask } = inventedProvider();
+    const { gated, open } = gate(ask);
+    const slow = look(replica(gated, { ...FREE, leaseMs: 200 }), context, ["a"]);
+    const lease = async () =>
+      (await owner.query("SELECT lease_until FROM provider_calls WHERE provider = $1", [slug])).rows[0]
+        ?.lease_until;
+    await eventually(async () => (await lease()) !== undefined);
+    const first = await lease();
+    await eventually(async () => (await lease()) > first.getTime() + 400);
+    await sweepDeadCalls({ db, logger });
+    open();
+    expect(byStatus(await slow)).toEqual({ a: "found" });
+    expect(await calls()).toMatchObject([{ attempts: 1, status: "settled" }]);
+    expect(asked).toHaveLength(1);
+  });
+
+  it("is told to stop when its call was taken over", async () => {
+    let stopped = false;
+    let turn = 0;
+    const { ask } = inventedProvider();
+    const hanging: Ask = (subjects, request) => {
+      if (turn++ > 0) return ask(subjects, request);
+      return new Promise((_, reject) => {
+        request.signal.addEventListener("abort", () => {
+          stopped = true;
+          reject(request.signal.reason);
+        });
+      });
+    };
+    const slow = look(replica(hanging, { ...FREE, leaseMs: 300 }), context, ["a"]);
+    await eventually(async () => (await calls()).length === 1);
+    await owner.query(
+      "UPDATE provider_calls SET attempts = attempts + 1, lease_until = now() + interval '1 second' WHERE provider = $1",
+      [slug],
+    );
+    expect(byStatus(await slow)).toEqual({ a: "found" });
+    expect(stopped).toBe(true);
+    expect(await calls()).toMatchObject([{ attempts: 3, status: "settled" }]);
+  });
+
+  it("serves what somebody is waiting for before bulk work", async () => {
+    const { asked, ask } = inventedProvider();
+    const { gated, open } = gate(ask);
+    const gateway = replica(gated, { limit: { name: slug, windows: [], inFlight: 1 } });
+    const bulk = look(
+      gateway,
+      context,
+      Array.from({ length: 10 }, (_, index) => `bulk ${index}`),
+    );
+    await eventually(async () => (await calls()).some(({ status }) => status === "sending"));
+    const other = look(gateway, context, ["other bulk"]);
+    const now = look(gateway, { ...context, priority: -1 }, ["now"]);
+    await eventually(async () => (await calls()).length === 12);
+    open();
+    await Promise.all([bulk, other, now]);
+    expect(asked.flat().indexOf("now")).toBe(1);
+  });
+});
+
 describe("a process that dies", () => {
   it("between reserving and asking leaves nothing behind, and what it held is free", async () => {
     const one = { limit: { name: slug, windows: [], inFlight: 1 } };

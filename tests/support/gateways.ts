@@ -60,6 +60,7 @@ export const failing =
 export interface ReplicaOptions extends Partial<ProviderOperation<string, Said>> {
   logger?: Logger;
   now?: () => Date;
+  leaseMs?: number;
 }
 
 /** One process's gateway to an invented provider. Those of the same slug share what is in Redis and Postgres. */
@@ -67,7 +68,7 @@ export function createReplica(
   { db, redis }: { db: Db; redis: Redis },
   slug: string,
   ask: Ask,
-  { logger = createLogger("silent"), now = () => new Date(), ...rest }: ReplicaOptions = {},
+  { logger = createLogger("silent"), now = () => new Date(), leaseMs = 15_000, ...rest }: ReplicaOptions = {},
 ) {
   const look: ProviderOperation<string, Said> = {
     name: "look",
@@ -80,7 +81,11 @@ export function createReplica(
     ...rest,
   };
   const definition = defineProvider({ slug, env: {}, connect: () => ({ look }) });
-  const connected = connectProviders({ db, redis, logger, now, limited: true }, { it: definition }, {});
+  const connected = connectProviders(
+    { db, redis, logger, now, leaseMs, limited: true },
+    { it: definition },
+    {},
+  );
   const gateway = connected.gateways.it?.look as Gateway<string, Said>;
   return { gateway, runtime: connected.runtimes[0] };
 }
