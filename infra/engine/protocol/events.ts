@@ -2,7 +2,7 @@ import { canonicalJson } from "./canonical-json.ts";
 import { idsFromSeed, newId } from "./ids.ts";
 
 /** The largest event, in bytes of JSON, that a request may carry (the real server's own limit). */
-export const MAX_EVENT_BYTES = 3_145_728;
+const MAX_EVENT_BYTES = 3_145_728;
 
 /** An accepted event. `body` is its canonical JSON, as functions get it; `internalId` names this delivery. */
 export interface IncomingEvent {
