@@ -13,12 +13,15 @@ export interface StageDefinition extends Limits {
 
 export interface Stage extends ChunkFunction {
   kind: "stage";
+  /** Its work alone, for whoever guards it in another way. */
+  run: StageDefinition["run"];
 }
 
 export function defineStage({ run, ...limits }: StageDefinition): Stage {
   return {
     kind: "stage",
     ...limits,
+    run,
     work: (deps, key, step) => step.run(limits.id, () => whileMine(deps, key, (tx) => run(tx, key, deps))),
   };
 }

@@ -24,7 +24,8 @@ import {
   type Throughput,
   watchRss,
 } from "./engine/measures.ts";
-import { createWorld, rssMb, type Server, startServer } from "./engine/world.ts";
+import { createWorld, type Server, startServer } from "./engine/world.ts";
+import { rssMb } from "./processes.ts";
 
 const { values: options } = parseArgs({
   options: {

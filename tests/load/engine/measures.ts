@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { cpuSeconds, rssMb } from "../processes.ts";
 import { EVENTS } from "./names.ts";
-import { cpuSeconds, end, rssMb, type Server, startEngine, type World } from "./world.ts";
+import { end, type Server, startEngine, type World } from "./world.ts";
 
 /** Started runs that have not ended, at most, while runs are measured: the engine is busy, its queue is no heap. */
 const OUTSTANDING = 5_000;

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { freePort } from "#infra/stack/ports.ts";
 import { startStack } from "#infra/stack/stack.ts";
+import { cpuOfFamily } from "../processes.ts";
 import { KEYS } from "./names.ts";
 
 const APP = join(import.meta.dirname, "app.ts");
@@ -108,43 +108,6 @@ export async function end(child: ChildProcess): Promise<void> {
   await Promise.race([gone, sleep(8_000)]);
   child.kill("SIGKILL");
   await gone;
-}
-
-/** Resident memory of a process in MB. */
-export function rssMb(pid: number): number {
-  const line = readFileSync(`/proc/${pid}/status`, "utf8").match(/^VmRSS:\s+(\d+) kB/m);
-  return Number(line?.[1] ?? Number.NaN) / 1024;
-}
-
-/** CPU seconds of one process; null where /proc does not tell. */
-export function cpuSeconds(pid: number): number | null {
-  const fields = statOf(String(pid));
-  return fields ? cpuOf(fields) : null;
-}
-
-function cpuOfFamily(pid: number): number | null {
-  const stats = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => ({ name, fields: statOf(name) }));
-  const family = stats.filter(
-    ({ name, fields }) => fields && (name === String(pid) || fields[1] === String(pid)),
-  );
-  return family.length === 0 ? null : family.reduce((sum, { fields }) => sum + cpuOf(fields as string[]), 0);
-}
-
-// Fields after the name, which may hold spaces: state, ppid, … utime and stime in hundredths of a second.
-function statOf(pid: string): string[] | null {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, "utf8")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-  } catch {
-    return null;
-  }
-}
-
-function cpuOf(fields: string[]): number {
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function send(

@@ -1,0 +1,52 @@
+/** Which statements Postgres spends its time on (pg_stat_statements, which comes with it). */
+import { setTimeout as sleep } from "node:timers/promises";
+import Table from "cli-table3";
+import pg from "pg";
+import type { Stack } from "#infra/stack/stack.ts";
+
+const SHOWN = 25;
+const SHOWN_CHARACTERS = 160;
+
+/** Turns the counting on, for which Postgres starts again; app and engine connect anew. */
+export async function countStatements(stack: Stack): Promise<void> {
+  const { url } = stack.part("postgres");
+  await withClient(url, (client) =>
+    client.query("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'"),
+  );
+  await stack.restart("postgres");
+  await withClient(url, (client) => client.query("CREATE EXTENSION pg_stat_statements"));
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(200)) {
+    const ready = await fetch(`${stack.env.APP_URL}/readyz`).catch(() => null);
+    if (ready?.ok) return;
+  }
+  throw new Error("The app is not ready again 30 s after Postgres was.");
+}
+
+/** The most expensive statements so far, as a table. */
+export async function topStatements(stack: Stack): Promise<string> {
+  const { rows } = await withClient(stack.part("postgres").url, (client) =>
+    client.query<{ ms: number; calls: number; mean: number; rows: number; query: string }>(
+      `SELECT total_exec_time::float AS ms, calls::int, mean_exec_time::float AS mean, rows::int,
+              regexp_replace(query, '\\s+', ' ', 'g') AS query
+       FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT ${SHOWN}`,
+    ),
+  );
+  const table = new Table({
+    head: ["ms in all", "calls", "ms each", "rows", "statement"],
+    style: { head: [], border: [] },
+  });
+  for (const { ms, calls, mean, rows: count, query } of rows) {
+    table.push([Math.round(ms), calls, mean.toFixed(2), count, query.trim().slice(0, SHOWN_CHARACTERS)]);
+  }
+  return table.toString();
+}
+
+async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
