@@ -83,6 +83,7 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
     execute: (item, throttled) => executor.execute(item, throttled),
     fireTimer: (item) => fireTimer({ ...ports, gatekeeper }, item),
   });
+  writer.onSteps = (steps) => ports.runs.committed(steps);
   writer.onRecovered = () => scheduler.rescan();
   writer.onLockLost = (error) => {
     log.fatal({ err: error }, "another engine has taken over this database; ending");

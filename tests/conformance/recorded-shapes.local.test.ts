@@ -40,6 +40,7 @@ const runOf = (call: {
     goQueued: false,
   });
   for (const id of ctx.stack.stack) run.finish(id, canonicalJson(steps[id]), "StepRun", id);
+  run.durable = run.stack.length;
   return run;
 };
 

@@ -74,6 +74,8 @@ export class Executor {
       const job: Job = { item, fn, run, parent, tries };
       if (item.kind !== ItemKind.step) run.go = "running";
       if (item.kind === ItemKind.start) await this.#start(job, throttled);
+      // The function goes on with all that is known, once that is durable; a step needs only what it was planned after.
+      if (item.kind !== ItemKind.step && run.durable < run.stack.length) await writer.commit({});
       this.#tries.set(key, tries);
       const next = run.ended ? [] : await this.#call(job, item);
       if (run.ended) this.#tries.delete(key);
@@ -115,7 +117,7 @@ export class Executor {
       this.#ports.metrics.runs.inc({ function: fn.slug, event: "started" });
       this.#ports.metrics.startLatency.observe(Math.max(0, Date.now() - item.dueAtMs) / 1_000);
     }
-    run.started = true;
+    run.called = true;
     const { startMs, finishMs } = fn.timeouts;
     if (!throttled && startMs === null && finishMs === null) return;
     job.item = { ...item, kind: ItemKind.goOn, partition: goOnPartition(fn.id, run.keys) };
@@ -167,9 +169,8 @@ export class Executor {
   async #again({ item, run }: Job, taken: QueueItem): Promise<QueueItem[]> {
     if (run.ended) return [];
     if (item.kind !== ItemKind.step) run.go = "queued";
-    if (taken.kind === ItemKind.start) run.started = false;
-    // The next call carries what this one has checkpointed: that must be durable first.
-    await this.#ports.writer.commit(item === taken ? {} : { items: [taken] });
+    if (taken.kind === ItemKind.start) run.called = false;
+    if (item !== taken) await this.#ports.writer.commit({ items: [taken] });
     return [taken];
   }
 
@@ -210,6 +211,6 @@ export class Executor {
 
 /** The same for the same item and state of the run, so that a repeated attempt keeps its job id. */
 function jobIdOf(item: QueueItem, run: RunState): string {
-  const digest = createHash("sha1").update(`${run.id} ${item.id} ${run.stack.length}`).digest("hex");
+  const digest = createHash("sha1").update(`${run.id} ${item.id} ${run.durable}`).digest("hex");
   return BigInt(`0x${digest.slice(0, 16)}`).toString(36);
 }

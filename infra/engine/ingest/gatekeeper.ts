@@ -44,8 +44,8 @@ interface Verdict {
   change: Change;
   /** Items to do next that are committed already. */
   committed: QueueItem[];
-  /** A run that is told that what it invoked was not run; held until the commit. */
-  parent: RunState | null;
+  /** The step that is told that what it invoked was not run; its run is held in memory until the commit. */
+  skipped: { run: RunState; stepId: string; why: string } | null;
 }
 
 /**
@@ -109,7 +109,7 @@ export class Gatekeeper {
   async #decide(waiting: Waiting, events: Map<string, IncomingEvent>): Promise<void> {
     const { item } = waiting;
     const fn = this.#ports.registry.byId(item.fnId);
-    const verdict: Verdict = { change: emptyChange(), committed: [], parent: null };
+    const verdict: Verdict = { change: emptyChange(), committed: [], skipped: null };
     // The item is replaced when a run is made of it.
     verdict.change.removeItems.push({ runId: item.runId, id: item.id });
     if (item.kind === ItemKind.gate) {
@@ -232,15 +232,18 @@ export class Gatekeeper {
   }
 
   async #tellParent(parent: { runId: string; stepId: string }, why: string, verdict: Verdict): Promise<void> {
-    verdict.parent = await this.#ports.runs.acquire(parent.runId);
-    const message = `The invoked function was not run: ${why}.`;
-    const memo = invokeErrorMemo("InngestInvokeSkippedError", message);
-    verdict.parent?.finishPlanned(parent.stepId, memo, Date.now(), verdict.change);
+    const run = await this.#ports.runs.acquire(parent.runId);
+    if (run) verdict.skipped = { run, stepId: parent.stepId, why };
   }
 
   /** Commits without being waited for, so that the next decision's commit joins this one's. */
-  #commit(waiting: Waiting, { change, committed, parent }: Verdict): void {
+  #commit(waiting: Waiting, { change, committed, skipped }: Verdict): void {
     const { states, runs } = this.#ports;
+    if (skipped) {
+      const message = `The invoked function was not run: ${skipped.why}.`;
+      const memo = invokeErrorMemo("InngestInvokeSkippedError", message);
+      skipped.run.finishPlanned(skipped.stepId, memo, Date.now(), change);
+    }
     const commit = async (): Promise<void> => {
       try {
         const next = await commitChange(this.#ports, change);
@@ -251,7 +254,7 @@ export class Gatekeeper {
         waiting.reject(error);
       } finally {
         for (const { run } of change.runs) this.#making.delete(run.id);
-        if (parent) runs.release(parent);
+        if (skipped) runs.release(skipped.run);
       }
     };
     const committing = commit();

@@ -128,7 +128,7 @@ export function planRun(
       version: -1,
       ended: false,
       goQueued: true,
-      started: false,
+      called: false,
     }),
   };
 }

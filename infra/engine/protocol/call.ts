@@ -35,14 +35,15 @@ export function buildCall(facts: CallFacts): Call {
   const { fn, run, jobId, stepId, nowMs } = facts;
   const requestId = newId(nowMs);
   const useApi = run.bytes > MAX_INLINE_BYTES;
+  const { stack, steps } = run.carried();
   const ctx =
     `{"attempt":${facts.attempt},"disable_immediate_execution":${stepId !== null},"env":"","fn_id":"${fn.id}"` +
     `,"generation_id":${facts.generation},"job_id":"${jobId}","max_attempts":${fn.maxAttempts}` +
     `,"qi_id":"${queueItemId(jobId)}","request_id":"${requestId}","run_id":"${run.id}"` +
-    `,"stack":{"current":${run.stack.length},"stack":${JSON.stringify(run.stack)}},"step_id":"step","use_api":${useApi}}`;
+    `,"stack":{"current":${stack.length},"stack":${JSON.stringify(stack)}},"step_id":"step","use_api":${useApi}}`;
   const body =
     `{"ctx":${ctx},"defers":{},"event":${run.events[0] ?? "{}"},"events":[${useApi ? "" : run.events.join(",")}]` +
-    `,"steps":${useApi ? "{}" : run.stepsJson()},"use_api":${useApi},"version":${run.version}}`;
+    `,"steps":${useApi ? "{}" : steps},"use_api":${useApi},"version":${run.version}}`;
   const headers = {
     "account-id": "00000000-0000-4000-a000-000000000000",
     "content-type": "application/json",

@@ -27,13 +27,14 @@ export interface RunInit {
   version: number;
   ended: boolean;
   goQueued: boolean;
-  /** True when not given. */
-  started?: boolean;
+  /** Its function was called: true when not given. */
+  called?: boolean;
 }
 
 /**
  * A run in memory. Decisions change it at once and hand the same change to the writer; the writer keeps their
- * order, so nothing that later depends on a change can become durable before it.
+ * order, so nothing that later depends on a change can become durable before it. A result and the change that tells of
+ * it are made in the same tick.
  */
 export class RunState {
   readonly id: string;
@@ -44,10 +45,12 @@ export class RunState {
   readonly steps = new Map<string, StepState>();
   /** Ids of done steps, in the order in which they were done. */
   readonly stack: string[] = [];
+  /** How many of them are durable, from the first on: the writer keeps their order. Calls carry no others. */
+  durable = 0;
   version: number;
   ended: boolean;
-  /** Its function has been called, or is about to be. */
-  started: boolean;
+  /** Its function was called, or is about to be; false again when nothing came of that. */
+  called: boolean;
   /** Its "go on" item: none, waiting in the queue, or being executed. There is never more than one. */
   go: "none" | "queued" | "running";
   /** Something was done while "go on" was being executed, so the function must be called again after it. */
@@ -66,9 +69,14 @@ export class RunState {
     this.events = init.events;
     this.version = init.version;
     this.ended = init.ended;
-    this.started = init.started ?? true;
+    this.called = init.called ?? true;
     this.go = init.goQueued ? "queued" : "none";
     this.bytes = 300 + init.events.reduce((sum, event) => sum + event.length, 0);
+  }
+
+  /** A run that has a result was started, whatever became of the call that it came with. */
+  get started(): boolean {
+    return this.called || this.stack.length > 0;
   }
 
   /** Whether some step was planned and has no result yet. */
@@ -130,9 +138,10 @@ export class RunState {
     return this.item(stepItemId(kind, stepId), kind, dueAtMs, stepId);
   }
 
-  /** The `steps` object of a call: results of done steps, keys in canonical order. */
-  stepsJson(): string {
-    const ids = [...this.stack].sort();
-    return `{${ids.map((id) => `${JSON.stringify(id)}:${this.steps.get(id)?.memo}`).join(",")}}`;
+  /** What a call carries: the ids of the done steps that are durable, and their results (keys in canonical order). */
+  carried(): { stack: string[]; steps: string } {
+    const stack = this.stack.slice(0, this.durable);
+    const results = stack.toSorted().map((id) => `${JSON.stringify(id)}:${this.steps.get(id)?.memo}`);
+    return { stack, steps: `{${results.join(",")}}` };
   }
 }

@@ -1,6 +1,6 @@
 import { batched } from "./batched.ts";
 import type { Database } from "./database.ts";
-import { RunStatus, type StepRow } from "./rows.ts";
+import { ItemKind, RunStatus, type StepRow } from "./rows.ts";
 import { RunState } from "./run-state.ts";
 import { STEP, selectList } from "./tables.ts";
 
@@ -44,12 +44,22 @@ export class Runs {
     else if (run.pins === 0) this.#trim();
   }
 
-  /** Keeps a run that was just created, if there is room. */
+  /** Keeps a run whose making was just committed, if there is room. */
   add(run: RunState): void {
-    if (this.#bytes + run.bytes <= MAX_BYTES) this.#put(run);
+    if (this.#bytes + run.bytes <= MAX_BYTES && !this.#cached.has(run.id)) this.#put(run);
   }
 
+  /** These results are durable now. Their runs are held in memory by whoever commits them. */
+  committed(steps: readonly StepRow[]): void {
+    for (const { runId, seq } of steps) {
+      const run = this.#cached.get(runId);
+      if (run && seq > run.durable) run.durable = seq;
+    }
+  }
+
+  /** Takes in a run as it stands in the database. */
   #put(run: RunState): void {
+    run.durable = run.stack.length;
     this.#cached.set(run.id, run);
     this.#count(run);
   }
@@ -94,7 +104,7 @@ async function readRuns(database: Database, ids: string[]): Promise<Map<string, 
       version: row.version,
       ended: row.status !== RunStatus.active,
       goQueued: row.go_kind !== null,
-      started: row.go_kind !== 0,
+      called: row.go_kind !== ItemKind.start,
     });
     found.set(run.id, run);
   }

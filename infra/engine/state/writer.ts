@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import type { Log } from "../log.ts";
 import { type Database, EngineAlreadyRunning } from "./database.ts";
-import type { Change } from "./rows.ts";
+import type { Change, StepRow } from "./rows.ts";
 import { writeChanges } from "./write-changes.ts";
 
 /** Rows that one transaction takes at most; what is more waits for the next. */
@@ -30,6 +30,8 @@ export class Writer {
   #flushingSinceMs: number | null = null;
   #stopped = false;
   onRecovered: () => void = () => {};
+  /** These steps are durable; called before any commit resolves that they came with. */
+  onSteps: (steps: readonly StepRow[]) => void = () => {};
   /** Another engine took the lock while our connection was lost: this one must not go on. */
   onLockLost: (error: Error) => void = () => {};
 
@@ -78,6 +80,7 @@ export class Writer {
       try {
         const droppedRuns = await this.#transaction(batch.map((waiting) => waiting.change));
         if (failures > 0) this.onRecovered();
+        for (const { change } of batch) this.onSteps(change.steps ?? []);
         for (const waiting of batch) waiting.resolve(droppedRuns);
         return;
       } catch (error) {
