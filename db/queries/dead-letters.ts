@@ -2,15 +2,17 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 
-/** Brings the list up to date with what the job's field has come to on the chunk. */
-export async function recordDeadLetters(
+interface ChunkField {
+  workspaceId: string;
+  chunkId: string;
+  jobId: string;
+  field: string;
+}
+
+/** Lists those of the chunk for whom the job's field has failed. */
+export async function addDeadLetters(
   tx: Tx,
-  {
-    workspaceId,
-    chunkId,
-    jobId,
-    field,
-  }: { workspaceId: string; chunkId: string; jobId: string; field: string },
+  { workspaceId, chunkId, jobId, field }: ChunkField,
 ): Promise<void> {
   await tx.execute(sql`
     INSERT INTO dead_letters AS mine
@@ -22,6 +24,10 @@ export async function recordDeadLetters(
     ON CONFLICT (prospect_id, field) DO UPDATE SET job_id = excluded.job_id, failures = mine.failures + 1,
       last_code = excluded.last_code, last_source = excluded.last_source, last_at = excluded.last_at
     WHERE mine.job_id <> excluded.job_id`);
+}
+
+/** Takes those of the chunk off the list for whom the job's field has an answer. */
+export async function removeDeadLetters(tx: Tx, { chunkId, jobId, field }: ChunkField): Promise<void> {
   await tx.execute(sql`
     DELETE FROM dead_letters d USING chunks c, field_values v
     WHERE c.id = ${chunkId} AND d.prospect_id = ANY(c.prospect_ids) AND d.field = ${field}

@@ -25,42 +25,31 @@ export const noCounts: Readonly<FieldCounts> = Object.freeze({
   costMicros: 0,
 });
 
-/** Makes sure that the job counts these fields. `maxOutstanding`: chunks that may be requested at once. */
-export async function ensureJobFields(
-  tx: Tx,
-  job: { workspaceId: string; jobId: string },
-  fields: readonly { id: string; maxOutstanding: number }[],
-): Promise<void> {
-  for (const { id, maxOutstanding } of fields) {
-    await tx.execute(sql`
-      INSERT INTO job_fields (job_id, workspace_id, field, max_outstanding)
-      VALUES (${job.jobId}, ${job.workspaceId}, ${id}, ${maxOutstanding})
-      ON CONFLICT (job_id, field) DO NOTHING`);
-  }
-}
-
 /**
- * Adds to a job's field (results, and chunks under way) and answers how many more chunks may be requested. Locks
- * the row: callers that touch several fields do so in the order of their names.
+ * Adds to a job's field (results, and chunks under way), of which the job may not have heard before, and answers how many
+ * more chunks may be requested. Locks the row: callers that touch several fields do so in the order of their names.
+ * @param field `maxOutstanding`: chunks that may be requested at once
  */
 export async function updateJobField(
   tx: Tx,
-  jobId: string,
-  field: string,
-  change: { outstanding: number; counts?: FieldCounts },
+  { workspaceId, jobId }: { workspaceId: string; jobId: string },
+  field: { id: string; maxOutstanding: number },
+  { outstanding, counts = noCounts }: { outstanding: number; counts?: FieldCounts | undefined },
 ): Promise<{ free: number }> {
-  const counts = change.counts ?? noCounts;
+  const { found, notFound, inReview, failed, skipped, ineligible } = counts;
   const { rows } = await tx.execute<{ free: number }>(sql`
-    UPDATE job_fields SET
-      outstanding = outstanding + ${change.outstanding},
-      found = found + ${counts.found},
-      not_found = not_found + ${counts.notFound},
-      in_review = in_review + ${counts.inReview},
-      failed = failed + ${counts.failed},
-      skipped = skipped + ${counts.skipped},
-      ineligible = ineligible + ${counts.ineligible},
-      cost_micros = cost_micros + ${counts.costMicros}
-    WHERE job_id = ${jobId} AND field = ${field}
+    INSERT INTO job_fields AS mine (job_id, workspace_id, field, max_outstanding, outstanding,
+                                    found, not_found, in_review, failed, skipped, ineligible)
+    VALUES (${jobId}, ${workspaceId}, ${field.id}, ${field.maxOutstanding}, greatest(${outstanding}::int, 0),
+            ${found}, ${notFound}, ${inReview}, ${failed}, ${skipped}, ${ineligible})
+    ON CONFLICT (job_id, field) DO UPDATE SET
+      outstanding = mine.outstanding + ${outstanding}::int,
+      found = mine.found + excluded.found,
+      not_found = mine.not_found + excluded.not_found,
+      in_review = mine.in_review + excluded.in_review,
+      failed = mine.failed + excluded.failed,
+      skipped = mine.skipped + excluded.skipped,
+      ineligible = mine.ineligible + excluded.ineligible
     RETURNING max_outstanding - outstanding AS free`);
   return { free: rows[0]?.free ?? 0 };
 }

@@ -20,9 +20,9 @@ import {
   type WorkKey,
 } from "#db/queries/chunk-work.ts";
 import { countChunkOutcomes, endChunk, failUnfinishedProspects } from "#db/queries/chunks.ts";
-import { recordDeadLetters } from "#db/queries/dead-letters.ts";
+import { addDeadLetters, removeDeadLetters } from "#db/queries/dead-letters.ts";
 import { countFieldValues, failMissingValues, failProspectsByField } from "#db/queries/field-values.ts";
-import { ensureJobFields, type FieldCounts, noCounts, updateJobField } from "#db/queries/job-fields.ts";
+import { type FieldCounts, noCounts, updateJobField } from "#db/queries/job-fields.ts";
 import type { Eligibility } from "#src/domain/enrichment/eligibility.ts";
 import {
   nextStage,
@@ -185,7 +185,8 @@ async function end(
   const counts = field ? await settleField(tx, key, field.required, how) : noCounts;
   if (!field && how.status === "failed")
     await failUnfinishedProspects(tx, key.chunkId, `${key.field}_failed`);
-  await countChunkOutcomes(tx, key.chunkId);
+  // An optional field changes nothing in how its prospects stand.
+  if (!field || field.required) await countChunkOutcomes(tx, key.chunkId);
 
   const fields = readyFields(plan, await chunkWork(tx, key.chunkId)).map((id) => ({ id, version: 0 }));
   await readyWork(tx, { ...key, seq }, fields);
@@ -221,7 +222,8 @@ async function settleField(
   if (how.status === "failed") await failMissingValues(tx, key, how.code);
   await countFieldResult(tx, key.chunkId);
   const { skipped, ...counts } = await countFieldValues(tx, key);
-  await recordDeadLetters(tx, key);
+  if (counts.failed > 0) await addDeadLetters(tx, key);
+  await removeDeadLetters(tx, key);
   if (required && counts.failed > 0) await failProspectsByField(tx, key);
   const ineligible = Math.min(how.ineligible ?? 0, skipped);
   return { ...counts, ineligible, skipped: skipped - ineligible };
@@ -235,13 +237,13 @@ async function requestMore(
   field: string,
   change: { outstanding: number; counts?: FieldCounts },
 ): Promise<void> {
-  await ensureJobFields(tx, job, [{ id: field, maxOutstanding: plan.maxOutstanding.get(field) ?? 1 }]);
-  const { free } = await updateJobField(tx, job.jobId, field, change);
+  const counted = { id: field, maxOutstanding: plan.maxOutstanding.get(field) ?? 1 };
+  const { free } = await updateJobField(tx, job, counted, change);
   if (free <= 0) return;
   const deadlineMs = requestDeadlineMs(deps);
   const requested = await requestReadyWork(tx, { jobId: job.jobId, field, limit: free, deadlineMs });
   if (requested.length === 0) return;
-  await updateJobField(tx, job.jobId, field, { outstanding: requested.length });
+  await updateJobField(tx, job, counted, { outstanding: requested.length });
   await addToOutbox(
     tx,
     requested.map(({ chunkId, attempt }) =>

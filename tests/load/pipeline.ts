@@ -167,8 +167,9 @@ async function scale(figures: Figures): Promise<string> {
   return table;
 }
 
-const sampleOf = (rows: number): Promise<SampleRegistry> =>
-  writeSampleRegistry({ dir: join(benchFolder, "sample"), rows, seed: 1 });
+function sampleOf(rows: number): Promise<SampleRegistry> {
+  return writeSampleRegistry({ dir: join(benchFolder, "sample"), rows, seed: 1 });
+}
 
 /** Values in review or failed by chance of the moment apart, both have found the same. */
 function sameWork({ ours, bullmq }: { ours: Measured[]; bullmq: Measured[] }): boolean {
