@@ -82,6 +82,7 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
     restUntilMs: (fn) => Math.max(gate.restUntilMs(fn.url), fn.throttle ? writer.restUntilMs(Date.now()) : 0),
     execute: (item, throttled) => executor.execute(item, throttled),
     fireTimer: (item) => fireTimer({ ...ports, gatekeeper }, item),
+    reached: () => writer.commit({}),
   });
   writer.onSteps = (steps) => ports.runs.committed(steps);
   writer.onRecovered = () => scheduler.rescan();

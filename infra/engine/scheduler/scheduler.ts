@@ -11,6 +11,9 @@ import { slotsOf, throttleKeyOf } from "./partitions.ts";
 import { throttle } from "./throttle.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
+/** What failed for no known reason is tried again after this long. */
+const RETRY_MS = 1_000;
+
 export interface SchedulerPorts {
   backlog: Backlog;
   /** What throttles remember. */
@@ -25,6 +28,8 @@ export interface SchedulerPorts {
   execute: (item: QueueItem, throttled: GateRow | null) => Promise<QueueItem[]>;
   /** Handles a timer (sleep's end, invoke's timeout, cron tick) to its commit. */
   fireTimer: (item: QueueItem) => Promise<QueueItem[]>;
+  /** Resolves when Postgres can be reached. */
+  reached: () => Promise<unknown>;
 }
 
 /**
@@ -41,6 +46,8 @@ export class Scheduler {
   /** Cancelled runs whose "go on" item memory still holds. */
   readonly #cancelled = new Set<string>();
   #inFlight = 0;
+  /** Timers that failed once and are tried again; nothing is executed meanwhile. */
+  #overdue = 0;
   #kicked = false;
   #stopped = false;
 
@@ -94,16 +101,32 @@ export class Scheduler {
   }
 
   async #fire(item: QueueItem): Promise<void> {
+    const next = (await this.#tryTimer(item)) ?? (await this.#tryOverdue(item));
+    this.#known.drop(item);
+    this.offer(next ?? [{ ...item, dueAtMs: Date.now() + RETRY_MS }]);
+  }
+
+  /** Null when it failed. */
+  async #tryTimer(item: QueueItem): Promise<QueueItem[] | null> {
     try {
-      const next = await this.#ports.fireTimer(item);
-      this.#known.drop(item);
-      this.offer(next);
+      return await this.#ports.fireTimer(item);
     } catch (error) {
       if (!this.#stopped)
         this.#ports.log.error({ err: error, runId: item.runId }, "a timer failed; it is tried again");
-      this.#known.drop(item);
-      this.#timers.offer({ ...item, dueAtMs: Date.now() + 1_000 });
+      return null;
     }
+  }
+
+  /** Tries a timer again as soon as Postgres can be reached, and first: what was accepted before takes effect first. */
+  async #tryOverdue(item: QueueItem): Promise<QueueItem[] | null> {
+    this.#overdue += 1;
+    const isReached = await this.#ports.reached().then(
+      () => true,
+      () => false,
+    );
+    const next = isReached ? await this.#tryTimer(item) : null;
+    this.#overdue -= 1;
+    return next;
   }
 
   #kick(): void {
@@ -116,7 +139,7 @@ export class Scheduler {
   }
 
   #run(): void {
-    while (!this.#stopped && this.#inFlight < this.#ports.maxInFlight) {
+    while (!this.#stopped && this.#overdue === 0 && this.#inFlight < this.#ports.maxInFlight) {
       const partition = this.#partitions.next();
       if (!partition) break;
       this.#serve(partition);
@@ -197,7 +220,7 @@ export class Scheduler {
       if (!this.#stopped)
         this.#ports.log.error({ err: error, runId: item.runId }, "an item failed; it is tried again");
       // Its state in the database did not change; a pause keeps a lasting fault from spinning.
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       next = [item];
     }
     // If it was not written, the throttle is used less than it might be, never more.

@@ -2,19 +2,13 @@ import { type Evidence, eventsOf, type Finding, runsOf, surelyBefore, uptimeMs }
 import { STATUS } from "../kinds.ts";
 
 /** A run that ends within this time (in which nothing is down) after its stop was accepted was as quick as its stop. */
-const CLOSE_MS = 1_500;
-
-/** A stop that was met by a dead Postgres is looked at again after this time. */
-const LOOKS_AGAIN_MS = 1_000;
+const CLOSE_MS = 1_000;
 
 /** A run whose stop was accepted while it went on is cancelled; a run that nobody stopped never is. */
 export function judgeCancelOn(evidence: Evidence): Finding {
   const problems: string[] = [];
   const stops = Map.groupBy(eventsOf(evidence, "stop"), (stop) => stop.of);
   const runs = runsOf(evidence, "stoppable");
-  const kills = evidence.kills.map((kill) =>
-    kill.victims.includes("postgres") ? { ...kill, upMs: kill.upMs + LOOKS_AGAIN_MS } : kill,
-  );
   for (const run of runs) {
     const { n = -1 } = run.event.data;
     const mine = stops.get(n) ?? [];
@@ -27,7 +21,7 @@ export function judgeCancelOn(evidence: Evidence): Finding {
       ({ sentAtMs, acceptedAtMs }) =>
         sentAtMs > run.queued_at_ms &&
         acceptedAtMs !== null &&
-        uptimeMs(kills, acceptedAtMs, endedAtMs) > CLOSE_MS,
+        uptimeMs(evidence.kills, acceptedAtMs, endedAtMs) > CLOSE_MS,
     );
     if (run.status !== STATUS.cancelled && missed)
       problems.push(`run ${run.id} went on after its stop (event ${missed.n})`);
