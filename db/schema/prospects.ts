@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { bigint, boolean, date, jsonb, pgTable, smallint, text, uuid } from "drizzle-orm/pg-core";
 import { createdAt, id, instant } from "./columns.ts";
 
@@ -19,6 +20,8 @@ export interface GoldenAttribute {
   observedAt: string;
   /** The row of field_values that it survived from; null when it came with the import. */
   fieldValueId: string | null;
+  /** The merged-away prospect whose value it is; absent: the prospect's own. */
+  mergedFrom?: string;
 }
 
 export const prospectStatuses = ["imported", "enriched", "failed"] as const;
@@ -54,7 +57,19 @@ export const prospects = pgTable("prospects", {
   fieldsFilled: smallint("fields_filled"),
   confidencePct: smallint("confidence_pct"),
   scorePct: smallint("score_pct"),
+  completenessPct: smallint("completeness_pct"),
+  freshnessPct: smallint("freshness_pct"),
   enrichedAt: instant("enriched_at"),
   createdAt: createdAt(),
   updatedAt: instant("updated_at").notNull().defaultNow(),
+  /** The prospect that stands for this one since they were merged; null: it stands for itself. */
+  mergedInto: uuid("merged_into"),
+  /** Of what the golden record was derived from, and of the record and day that the score belongs to. */
+  goldenDigest: bigint("golden_digest", { mode: "bigint" }),
+  scoreDigest: bigint("score_digest", { mode: "bigint" }),
+  /** Keys by which duplicates are found. */
+  matchName: text("match_name"),
+  matchDomain: text("match_domain").generatedAlwaysAs(sql`left(golden #>> '{domain,value}', 254)`),
+  matchPhone: text("match_phone").generatedAlwaysAs(sql`left(golden #>> '{phone,value}', 254)`),
+  matchEmail: text("match_email").generatedAlwaysAs(sql`left(golden #>> '{email,value}', 254)`),
 });

@@ -1,23 +1,13 @@
-import { goldenRecords, writeScores } from "#db/queries/prospects.ts";
-import { quality } from "#src/domain/enrichment/quality.ts";
+import { prospectsOfChunk } from "#db/queries/golden-records.ts";
+import { scoreRecords } from "#src/platform/golden-records.ts";
 import { defineStage } from "../define-stage.ts";
 
-/** Scores golden records into tiers. With the first score a prospect is enriched, and usable. */
+/** Scores golden records into tiers, where they have changed. With the first score a prospect is enriched, and usable. */
 export const qualityScore = defineStage({
   id: "quality-score",
   concurrency: 10,
   retries: 4,
-  async run(tx, key) {
-    const records = await goldenRecords(tx, key.chunkId);
-    const scores = records.map(({ id, golden }) => ({
-      id,
-      ...quality({
-        confidencesPct: Object.values(golden).map((attribute) => attribute.confidencePct),
-        hasVerifiedEmail: golden.emailVerified?.value === true,
-        deregistered: golden.deregistered?.value === true,
-      }),
-    }));
-    await writeScores(tx, scores);
-    return { scored: scores.length };
-  },
+  run: async (tx, { chunkId }, { now }) => ({
+    scored: await scoreRecords(tx, await prospectsOfChunk(tx, chunkId), now()),
+  }),
 });

@@ -1,5 +1,6 @@
 /** From what the import and the fields said of a company to its golden record: pure. */
-import { type Candidate, survivors } from "./survivorship.ts";
+import type { Statement } from "./statement.ts";
+import { type Survivor, survivors } from "./survivorship.ts";
 
 /** What the import brought, by attribute. */
 export interface ImportedFacts {
@@ -27,35 +28,42 @@ const CONFIRMING_FIELD = "cui-validation";
 const CONFIRMED_PCT = 90;
 const UNCONFIRMED_PCT = 60;
 
+/** What is known of a prospect that was merged into this one. */
+export interface MergedFacts extends ImportedFacts {
+  id: string;
+  values: readonly FieldValue[];
+}
+
 /** Builds the record. Every key of a found field's value is an attribute. */
 export function goldenRecord(
   imported: ImportedFacts,
   values: readonly FieldValue[],
-): Record<string, Candidate> {
-  const confirmed = values.some((value) => value.field === CONFIRMING_FIELD && value.status === "found");
-  const candidates: Record<string, Candidate[]> = {};
-  const add = (attribute: string, candidate: Candidate) => {
-    candidates[attribute] = [...(candidates[attribute] ?? []), candidate];
-  };
-  for (const [attribute, value] of Object.entries(imported.attributes)) {
-    add(attribute, {
-      value,
+  merged: readonly MergedFacts[] = [],
+): Record<string, Survivor> {
+  const others = merged.flatMap((each) =>
+    statementsOf(each, each.values).map((statement) => ({ ...statement, mergedFrom: each.id })),
+  );
+  return survivors([...statementsOf(imported, values), ...others]);
+}
+
+function statementsOf(imported: ImportedFacts, values: readonly FieldValue[]): Statement[] {
+  const confirmed = values.some(({ field, status }) => field === CONFIRMING_FIELD && status === "found");
+  return [
+    {
+      field: null,
+      attributes: imported.attributes,
       source: "onrc",
       confidencePct: confirmed ? CONFIRMED_PCT : UNCONFIRMED_PCT,
       observedAt: imported.importedAt,
       fieldValueId: null,
-    });
-  }
-  for (const { id, value, source, confidencePct, observedAt } of values) {
-    for (const [attribute, each] of Object.entries(value ?? {})) {
-      add(attribute, {
-        value: each,
-        source,
-        confidencePct: confidencePct ?? 0,
-        observedAt,
-        fieldValueId: id,
-      });
-    }
-  }
-  return survivors(candidates);
+    },
+    ...values.map(({ id, field, value, source, confidencePct, observedAt }) => ({
+      field,
+      attributes: value ?? {},
+      source,
+      confidencePct: confidencePct ?? 0,
+      observedAt,
+      fieldValueId: id,
+    })),
+  ];
 }

@@ -10,10 +10,12 @@ export interface Matchable {
   /** E.164. */
   phones: readonly string[];
   domain: string | null;
+  /** An address in common says no more than the domain in common does. */
+  emails?: readonly string[];
 }
 
 export interface MatchReason {
-  part: "tax_id" | "name" | "locality" | "county" | "phone" | "domain";
+  part: "tax_id" | "name" | "locality" | "county" | "phone" | "domain" | "email";
   points: number;
 }
 
@@ -35,6 +37,7 @@ const COUNTY_POINTS = 6;
 const OTHER_COUNTY_POINTS = -40;
 const PHONE_POINTS = 20;
 const DOMAIN_POINTS = 20;
+const EMAIL_POINTS = 20;
 
 /** How likely it is that both are the same company. */
 export function matchOf(one: Matchable, other: Matchable): Match {
@@ -56,6 +59,7 @@ export function matchOf(one: Matchable, other: Matchable): Match {
   }
   if (one.phones.some((phone) => other.phones.includes(phone))) add("phone", PHONE_POINTS);
   if (one.domain !== null && one.domain === other.domain) add("domain", DOMAIN_POINTS);
+  else if (one.emails?.some((email) => other.emails?.includes(email))) add("email", EMAIL_POINTS);
   const total = reasons.reduce((sum, { points }) => sum + points, 0);
   return { score: Math.max(0, Math.min(100, total)), reasons };
 }

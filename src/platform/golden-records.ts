@@ -1,0 +1,102 @@
+/** Derives golden records and scores of prospects from their values; only where something has changed. */
+import type { Tx } from "#db/client.ts";
+import {
+  type CurrentValue,
+  currentValues,
+  freshUntil,
+  lockGoldenRecords,
+  type RegistryFacts,
+  registryFacts,
+  unscoredRecords,
+  valueDigests,
+  writeGoldenRecords,
+  writeScores,
+} from "#db/queries/golden-records.ts";
+import type { GoldenAttribute } from "#db/schema/prospects.ts";
+import { goldenRecord } from "#src/domain/enrichment/golden-record.ts";
+import { freshnessPct, type Quality, quality } from "#src/domain/enrichment/quality.ts";
+import { matchBlock } from "#src/domain/matching/duplicates.ts";
+
+type Golden = Readonly<Record<string, GoldenAttribute>>;
+
+/** Derives golden records by the survivorship rules. Returns how many are other than before. */
+export async function mergeValues(tx: Tx, ids: readonly string[]): Promise<number> {
+  const locked = await lockGoldenRecords(tx, ids);
+  // A statement of its own: it sees what was written while we waited for the locks.
+  const digests = await valueDigests(
+    tx,
+    locked.map(({ id }) => id),
+  );
+  const changed = locked.filter(({ id, digest }) => digests.get(id) !== digest).map(({ id }) => id);
+  if (changed.length === 0) return 0;
+  const facts = await registryFacts(tx, changed);
+  const values = Map.groupBy(
+    await currentValues(
+      tx,
+      facts.map(({ id }) => id),
+    ),
+    (value) => value.prospectId,
+  );
+  const members = Map.groupBy(facts, ({ keptId }) => keptId);
+  const records = facts
+    .filter(({ id, keptId }) => id === keptId)
+    .map((own) => {
+      const merged = (members.get(own.id) ?? []).filter((each) => each !== own);
+      return {
+        id: own.id,
+        golden: goldenOf(own, merged, values),
+        digest: digests.get(own.id) as string,
+        matchName: matchBlock(own),
+      };
+    });
+  return writeGoldenRecords(tx, records);
+}
+
+function goldenOf(
+  own: RegistryFacts,
+  merged: readonly RegistryFacts[],
+  values: ReadonlyMap<string, CurrentValue[]>,
+) {
+  const others = merged.map((each) => ({
+    id: each.id,
+    ...importedOf(each),
+    values: values.get(each.id) ?? [],
+  }));
+  return goldenRecord(importedOf(own), values.get(own.id) ?? [], others);
+}
+
+function importedOf({ id: _, keptId: __, importedAt, ...attributes }: RegistryFacts) {
+  return { attributes, importedAt };
+}
+
+/** Scores golden records into tiers. With the first score a prospect is enriched. Returns how many were scored. */
+export async function scoreRecords(tx: Tx, ids: readonly string[], now: Date): Promise<number> {
+  const records = await unscoredRecords(tx, ids);
+  if (records.length === 0) return 0;
+  const until = await freshUntilOf(
+    tx,
+    records.map(({ golden }) => golden),
+  );
+  const scores = records.map(({ id, digest, golden }) => ({ id, digest, ...qualityOf(golden, until, now) }));
+  await writeScores(tx, scores);
+  return scores.length;
+}
+
+/** Until when the values are fresh that these records are made of, by their ids. */
+export function freshUntilOf(tx: Tx, records: readonly Golden[]): Promise<Map<string, Date>> {
+  const ids = records.flatMap((golden) => Object.values(golden).flatMap((each) => each.fieldValueId ?? []));
+  return freshUntil(tx, [...new Set(ids)]);
+}
+
+/** How good a golden record is at this time. */
+export function qualityOf(golden: Golden, until: ReadonlyMap<string, Date>, now: Date): Quality {
+  const attributes = Object.values(golden).map(({ confidencePct, observedAt, fieldValueId }) => {
+    const age = { observedAt: new Date(observedAt), freshUntil: until.get(fieldValueId ?? "") ?? null };
+    return { confidencePct, freshnessPct: freshnessPct(age, now) };
+  });
+  return quality({
+    attributes,
+    hasVerifiedEmail: golden.emailVerified?.value === true,
+    deregistered: golden.deregistered?.value === true,
+  });
+}
