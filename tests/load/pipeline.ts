@@ -34,7 +34,7 @@ const HELP = `Measures the whole pipeline on Postgres, beside a reference on Bul
   --processes N    --side-by-side: processes that the reference spreads its workers over (default 2)
   --json PATH      writes the figures as JSON
   --results NAME   writes tests/load/results/<date>-NAME.md and .json
-  --profile DIR    --side-by-side: the app writes CPU profiles there
+  --profile DIR    --side-by-side: writes the app's CPU profile and Postgres' most expensive statements there
   --help           this text
 
 Exit code 1: a target is missed. Targets: 300 prospects/s without limits, and more than the reference; with limits, 95
@@ -117,7 +117,7 @@ async function compare(figures: Figures): Promise<string> {
     say(`round ${round}: ours, ${sample.expected.imported} companies, no limits`);
     rounds.ours.push(await runOurs({ sample, limits: "off", profileDir: options.profile }));
     say(`round ${round}: the reference on BullMQ, the same`);
-    rounds.bullmq.push(await runReference(sample, wholeNumber("processes")));
+    rounds.bullmq.push(await runReference(sample, wholeNumber("processes"), options.profile));
   }
   const perSecond = (runs: Measured[]) => Math.round(median(runs.map((run) => run.prospectsPerSecond)));
   const [ours, theirs] = [perSecond(rounds.ours), perSecond(rounds.bullmq)];

@@ -1,6 +1,7 @@
 /** The reference over a sample: BullMQ workers in processes of their own, on a Postgres and a Redis of their own. */
 import { type ChildProcess, fork } from "node:child_process";
 import { createReadStream } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
@@ -20,16 +21,26 @@ import { startMeter } from "../pipeline/meter.ts";
 import { benchFolder, databaseBytes, referenceFiles, valuesByField } from "../pipeline/ours.ts";
 import { createProgress } from "../pipeline/progress.ts";
 import { makeTireless, UNLIMITED } from "../pipeline/simulators.ts";
+import { countStatements, topStatements } from "../pipeline/statements.ts";
 import type { FromWorker, ToWorker } from "./worker.ts";
 
 const READY_MS = 60_000;
 
-/** The whole pipeline without limits, measured. @param processes that share the workers of each queue */
-export async function runReference(sample: SampleRegistry, processes: number): Promise<Measured> {
+/**
+ * The whole pipeline without limits, measured.
+ * @param processes that share the workers of each queue
+ * @param profileDir where bullmq.txt will say what Postgres did
+ */
+export async function runReference(
+  sample: SampleRegistry,
+  processes: number,
+  profileDir?: string,
+): Promise<Measured> {
   const dataDir = join(benchFolder, "bullmq");
   await removeData(dataDir);
   const stack = await startStack({ dataDir, parts: ["postgres", "redis", "simulator"] });
   try {
+    if (profileDir) await countStatements(stack);
     await makeTireless(stack.part("simulator").url);
     const databaseUrl = await ensureDatabase(stack.part("postgres").url, "cerniq");
     await migrate(databaseUrl);
@@ -41,6 +52,10 @@ export async function runReference(sample: SampleRegistry, processes: number): P
     try {
       await workers.ready;
       const figures = await measure(stack, workers, prospects);
+      if (profileDir) {
+        await mkdir(profileDir, { recursive: true });
+        await writeFile(join(profileDir, "bullmq.txt"), `${await topStatements(stack)}\n`);
+      }
       const { rows } = await db.query(
         `SELECT count(*) FILTER (WHERE status = 'enriched')::int AS enriched,
                 count(*) FILTER (WHERE status = 'failed')::int AS failed FROM prospects`,

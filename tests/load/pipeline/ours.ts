@@ -23,7 +23,7 @@ export interface OursOptions {
   sample: SampleRegistry;
   /** "off": simulators answer at once, and nothing of ours waits for its turn. */
   limits: "on" | "off";
-  /** Where the app writes a CPU profile when it ends, and profile.txt what Postgres did. */
+  /** Where the app writes a CPU profile when it ends, and ours.txt what Postgres did. */
   profileDir?: string | undefined;
 }
 
@@ -126,7 +126,7 @@ async function writeProfile(stack: Stack, db: pg.Client, jobId: string, dir: str
   const table = new Table({ head: Object.keys(rows[0] ?? {}), style: { head: [], border: [] } });
   table.push(...rows.map((row) => Object.values(row)));
   await mkdir(dir, { recursive: true });
-  await writeFile(join(dir, "profile.txt"), `${table}\n${await topStatements(stack)}\n`);
+  await writeFile(join(dir, "ours.txt"), `${table}\n${await topStatements(stack)}\n`);
 }
 
 /** How many values there are, by field and status. */
