@@ -129,7 +129,7 @@ export async function startEngine(config: EngineConfig, log: Log): Promise<Engin
   scheduler.rescan();
   const stopping = new AbortController();
   void keepTidy(stopping.signal, log, async () => {
-    await deleteOld(database, config.retentionMs, Date.now(), stopping.signal);
+    await deleteOld(ports, config.retentionMs, Date.now(), stopping.signal);
     await waited.reload(writer);
   });
   await operations.bulk.resume();

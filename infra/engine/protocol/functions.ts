@@ -36,17 +36,23 @@ const triggerSchema = z
     event: z.string().min(1).optional(),
     expression: maybeExpression,
     cron: z.string().min(1).optional(),
-    jitter: duration(0, DAY_MS).default(0),
+    jitter: duration(0, DAY_MS).optional(),
   })
-  .transform(({ event, cron, ...of }, check): Trigger => {
-    if (event !== undefined && cron === undefined) {
+  .transform(({ event, expression, cron, jitter }, check): Trigger => {
+    const refuse = (option: string | null, message: string): void =>
+      check.addIssue({ code: "custom", path: option === null ? [] : [option], message });
+    if (event !== undefined) {
+      if (cron !== undefined) refuse("cron", "is not for a trigger that has an event");
+      if (jitter !== undefined) refuse("jitter", "goes with a cron only");
       if (event === "inngest/deferred.schedule")
-        check.addIssue(`name a deferred function ("defer"), which the local engine does not support yet`);
-      return { event, expression: of.expression };
+        refuse(null, `name a deferred function ("defer"), which the local engine does not support yet`);
+      return { event, expression };
     }
-    const problem = cron && !event ? cronProblem(cron) : "a trigger is an event or a cron";
-    if (problem) check.addIssue({ code: "custom", path: ["cron"], message: `is not valid: ${problem}` });
-    return { cron: cron ?? "", jitterMs: of.jitter };
+    const problem = cron === undefined ? null : cronProblem(cron);
+    if (cron === undefined) refuse(null, "needs an event or a cron");
+    if (problem) refuse("cron", `is not valid: ${problem}`);
+    if (expression !== null) refuse("expression", "goes with an event only");
+    return { cron: cron ?? "", jitterMs: jitter ?? 0 };
   });
 
 /** One concurrency limit; `key` null counts all of the function's (or scope's) steps together. */

@@ -3,9 +3,11 @@ import pino from "pino";
 import { ulid } from "ulid";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
-import { Database } from "./database.ts";
+import { Database, EngineAlreadyRunning } from "./database.ts";
 import { deleteOld } from "./retention.ts";
+import { Writer } from "./writer.ts";
 
+const log = pino({ level: "silent" });
 const HOUR = 3_600_000;
 const NOW = Date.now();
 const FN = "00000000-0000-5000-8000-000000000001";
@@ -13,11 +15,13 @@ const FN = "00000000-0000-5000-8000-000000000001";
 let owner: TestDatabase;
 let database: Database;
 let db: pg.Client;
+let writer: Writer;
 
 beforeAll(async () => {
   owner = await createTestDatabase({ migrate: false });
-  database = new Database(owner.url, 1_000, pino({ level: "silent" }));
+  database = new Database(owner.url, 0, log);
   await database.open();
+  writer = new Writer(database, log);
   db = new pg.Client({ connectionString: owner.url, options: "-c search_path=inngest_engine" });
   await db.connect();
 });
@@ -61,11 +65,31 @@ test("what is older than the retention goes, in batches; what goes on, or ended 
     `insert into run_key (fn_id, key, run_id, expires_at_ms) values ('${FN}', 'old', 'r', $1), ('${FN}', 'new', 'r', $2)`,
     [NOW - 1, NOW + HOUR],
   );
-  await deleteOld(database, 24 * HOUR, NOW);
+  await deleteOld({ database, writer }, 24 * HOUR, NOW);
   const stays = [...running, ...endedLate, ...young].sort();
   expect(await left("run", "id")).toEqual(stays);
   expect(await left("step")).toEqual(stays);
   expect(await left("failed_attempt")).toEqual(stays);
   expect(await left("event", "internal_id")).toEqual(stays);
   expect(await left("run_key", "key")).toEqual(["new"]);
+});
+
+test("an engine that has lost its lock deletes nothing", async () => {
+  const [run] = await seed(1, 30, 29);
+  const next = new Database(owner.url, 10_000, log);
+  const lost = Promise.withResolvers<Error>();
+  writer.onLockLost = lost.resolve;
+  await db.query(`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted
+    and database = (select oid from pg_database where datname = current_database())`);
+  await next.open();
+  try {
+    const deleting = deleteOld({ database, writer }, 24 * HOUR, NOW).catch(() => {});
+    expect(await Promise.race([lost.promise, deleting])).toBeInstanceOf(EngineAlreadyRunning);
+    expect(await left("run", "id")).toContain(run);
+    await writer.stop();
+    await deleting;
+    expect(await left("run", "id")).toContain(run);
+  } finally {
+    await next.close();
+  }
 });
