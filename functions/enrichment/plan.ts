@@ -70,7 +70,8 @@ export const fields: Record<string, PlanLine> = {
   },
   "email-discovery": {
     ...{ required: false, needs: ["web-discovery", "web-content", "quality-score"], freshForDays: 90 },
-    ...{ absentForDays: 30, maxCostEuros: 0.25, order: "learned" },
+    // In the order of the file: Hunter is the one that knows who asked not to be contacted.
+    ...{ absentForDays: 30, maxCostEuros: 0.25 },
     // Paid for only where the site itself names no address.
     when: { active: true, company: true, has: ["domain"], lacks: ["email"] },
   },

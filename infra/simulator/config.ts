@@ -33,7 +33,7 @@ export function loadSimulatorConfig(env: Record<string, string | undefined>): Si
 }
 
 /** `latencyMs` of `anaf` is SIMULATOR_ANAF_LATENCY_MS; of `openapi-ro`, SIMULATOR_OPENAPI_RO_LATENCY_MS. */
-function variableOf(slug: string, setting: string): string {
+export function variableOf(slug: string, setting: string): string {
   const snake = (text: string) => text.replace(/[A-Z]/g, (letter) => `_${letter}`).replaceAll("-", "_");
   return `SIMULATOR_${snake(slug)}_${snake(setting)}`.toUpperCase();
 }

@@ -4,7 +4,7 @@ import { eventually } from "#tests/support/eventually.ts";
 import { type MainJob, sampleDir, startMainJob } from "#tests/support/main-job.ts";
 import { removeFolders, withoutServiceUrls } from "#tests/support/stack-folders.ts";
 
-const COMPANIES = 800;
+const COMPANIES = 500;
 let main: MainJob;
 
 beforeEach(async () => {
@@ -27,7 +27,7 @@ describe.each(["app-1", "engine", "postgres"])("kill -9 of %s in the middle of t
     const jobId = await main.upload(file);
 
     // Once while the first answers are on their way, once when prospects are already finished.
-    for (const finishedOnes of [0, 200]) {
+    for (const finishedOnes of [0, 100]) {
       await eventually(
         async () => {
           const { calls } = await main.ledger();
@@ -45,22 +45,21 @@ describe.each(["app-1", "engine", "postgres"])("kill -9 of %s in the middle of t
       prospects: { total: COMPANIES, enriched: COMPANIES, failed: 0 },
     });
     for (const counts of Object.values(job.fields)) {
-      expect(counts.found + counts.notFound + counts.inReview + counts.failed + counts.skipped + counts.ineligible).toBe(
-        COMPANIES,
-      );
+      expect(
+        counts.found + counts.notFound + counts.inReview + counts.failed + counts.skipped + counts.ineligible,
+      ).toBe(COMPANIES);
     }
 
     // One settled call per key, and each company's answer kept once: nothing was bought twice.
     const [settled] = await main.query<{ subjects: number; snapshots: number; open: number }>(`
-      SELECT (SELECT coalesce(sum(n), 0)::int FROM (SELECT count(*) AS n FROM snapshots WHERE status <> 'claimed') s) AS snapshots,
-             (SELECT count(DISTINCT subject)::int FROM snapshots) AS subjects,
-             (SELECT count(*)::int FROM provider_calls WHERE status IN ('reserved', 'unknown')) AS open`);
+      SELECT count(*) FILTER (WHERE status <> 'claimed')::int AS snapshots, count(DISTINCT subject)::int AS subjects,
+             (SELECT count(*)::int FROM provider_calls WHERE status IN ('reserved', 'sending')) AS open
+      FROM snapshots WHERE provider = 'anaf'`);
     expect(settled).toEqual({ subjects: COMPANIES, snapshots: COMPANIES, open: 0 });
     const ledger = await main.ledger();
     expect(ledger.ids.asked).toBe(COMPANIES);
     // Asked again is only who was in a request whose answer could not be kept: its asker, or the database, was killed.
     const lostAnswers = part === "engine" ? 0 : 2 * 5 * 100;
     expect(ledger.ids.askedAgain).toBeLessThanOrEqual(lostAnswers);
-    expect(ledger.maxPerSecond).toBe(1);
   });
 });

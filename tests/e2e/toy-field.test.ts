@@ -52,7 +52,17 @@ it("a new field is one new file and one line", async () => {
   expect(job).toMatchObject({
     status: "done",
     prospects: { enriched: 150 },
-    fields: { "name-length": { found: 150, notFound: 0, inReview: 0, failed: 0, skipped: 0, ineligible: 0, costMicros: 0 } },
+    fields: {
+      "name-length": {
+        found: 150,
+        notFound: 0,
+        inReview: 0,
+        failed: 0,
+        skipped: 0,
+        ineligible: 0,
+        costMicros: 0,
+      },
+    },
   });
   const wrong = await main.query(
     "SELECT id FROM prospects WHERE (golden->'nameLength'->>'value')::int IS DISTINCT FROM length(name)",

@@ -2,8 +2,10 @@ import { join } from "node:path";
 import pg from "pg";
 import { vi } from "vitest";
 import type { JobProgress } from "#db/queries/jobs.ts";
-import { readJob, uploadExport } from "#infra/demo/api-client.ts";
+import { readJob, uploadExport, uploadReference } from "#infra/demo/api-client.ts";
 import type { LedgerReport } from "#infra/simulator/anaf/ledger.ts";
+import { simulators } from "#infra/simulator/catalog.ts";
+import { variableOf } from "#infra/simulator/config.ts";
 import type { StackOptions } from "#infra/stack/options.ts";
 import { type Stack, startStack } from "#infra/stack/stack.ts";
 import { eventually } from "./eventually.ts";
@@ -13,6 +15,7 @@ import { newDataDir } from "./stack-folders.ts";
 export interface MainJob {
   stack: Stack;
   dataDir: string;
+  /** Uploads an export, and what lies beside it of other registers. Answers the job's id. */
   upload: (file: string) => Promise<string>;
   job: (jobId: string) => Promise<JobProgress>;
   /** Waits for the job's end. */
@@ -27,18 +30,37 @@ export interface MainJob {
 // A whole stack on two busy cores: what hangs is told by the deadlines within the tests.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
-/** Quick where the real one is slow; the limits stay. */
+/** Quick where the real one is slow. */
 const QUICK_ANAF = { SIMULATOR_ANAF_LATENCY_MS: "300", SIMULATOR_ANAF_JITTER_MS: "50" };
+const UNLIMITED = {
+  SIMULATOR_ANAF_INTERVAL_MS: "0",
+  ...Object.fromEntries(simulators.map(({ slug }) => [variableOf(slug, "limited"), "0"])),
+};
 
-export async function startMainJob(options: Partial<StackOptions> = {}): Promise<MainJob> {
+/**
+ * @param limits "on": the providers' own limits hold, so that it takes its time (one statement a second from ANAF);
+ * "off", the default: neither the app nor the simulators have any
+ */
+export async function startMainJob({
+  limits = "off",
+  ...options
+}: Partial<StackOptions> & { limits?: "on" | "off" } = {}): Promise<MainJob> {
+  const unlimited = limits === "off";
   const dataDir = newDataDir();
   const stack = await startStack({
     dataDir,
     handleSignals: false,
     ...options,
     // A run that died with its process comes back in seconds, not minutes.
-    env: { FIELD_RETRY_MS: "1000", OUTBOX_RESEND_MS: "2000", ...options.env },
-    partEnv: { ...options.partEnv, simulator: { ...QUICK_ANAF, ...options.partEnv?.simulator } },
+    env: {
+      ...{ FIELD_RETRY_MS: "1000", OUTBOX_RESEND_MS: "2000" },
+      ...(unlimited ? { PROVIDER_LIMITS: "off" } : {}),
+      ...options.env,
+    },
+    partEnv: {
+      ...options.partEnv,
+      simulator: { ...QUICK_ANAF, ...(unlimited ? UNLIMITED : {}), ...options.partEnv?.simulator },
+    },
   });
   const database = new pg.Pool({ connectionString: stack.env.DATABASE_URL as string, max: 2 });
   database.on("error", () => {});
@@ -47,7 +69,10 @@ export async function startMainJob(options: Partial<StackOptions> = {}): Promise
   return {
     stack,
     dataDir,
-    upload: async (file) => (await uploadExport(appUrl, file)).jobId,
+    upload: async (file) => {
+      await uploadReference(appUrl, file);
+      return (await uploadExport(appUrl, file)).jobId;
+    },
     job,
     finished: (jobId, deadlineMs = 120_000) =>
       eventually(
