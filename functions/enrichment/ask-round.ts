@@ -43,8 +43,14 @@ export interface RoundResult {
   ineligible: number;
   /** To be asked again in the next round. */
   remaining: number;
-  /** Some could not be asked now: when to come back; null: there is nothing to wait for. */
-  waitMs: number | null;
+  /** Some could not be asked now; null: there is nothing to wait for. */
+  wait: Wait | null;
+}
+
+/** When to come back: when a turn will be free, or, in an outage, to see whether it is over. */
+export interface Wait {
+  for: "turn" | "outage";
+  ms: number;
 }
 
 /** When every source left is unavailable. */
@@ -64,8 +70,8 @@ export async function askRound<Value extends Record<string, unknown>>(
   const targets = await whileMine(deps, key, (tx) => targetsOfField(tx, key, view));
   const eligible = targets.filter((target) => ineligibleBecause(line.when, factsOf(target)) === null);
   const enquiries = await enquiriesOf(deps, key, waysOf(deps, sources), line, eligible);
-  let waitMs: number | null = null;
-  while (waitMs === null) {
+  let wait: Wait | null = null;
+  while (wait === null) {
     const next = Map.groupBy(enquiries, (each) => nextWay(each, line));
     next.delete(null);
     if (next.size === 0) break;
@@ -76,27 +82,30 @@ export async function askRound<Value extends Record<string, unknown>>(
     for (const each of asked) {
       if (each.status === "fulfilled") continue;
       if (last.wait || !(each.reason instanceof ProviderError && each.reason.retryable)) throw each.reason;
-      waitMs = Math.max(waitMs ?? 0, each.reason.retryAfterMs ?? COME_BACK_MS);
+      const { kind, retryAfterMs = COME_BACK_MS } = each.reason;
+      wait = longer(wait, { for: kind === "rate_limited" ? "turn" : "outage", ms: retryAfterMs });
     }
   }
 
   const open = enquiries.filter((each) => !each.found);
   // Who has a source left was stopped by the wait, and is nowhere yet.
-  const stopped = open.filter((each) => waitMs !== null && nextWay(each, line) !== null);
+  const stopped = open.filter((each) => wait !== null && nextWay(each, line) !== null);
   const ends = open
     .filter((each) => !stopped.includes(each))
     .map((each) => ({ each, end: endOf(each, last) }));
   const counts = await writeEnds(deps, key, line, ends);
-  if (ends.some(({ end }) => end.status === "unavailable")) waitMs ??= COME_BACK_MS;
+  if (ends.some(({ end }) => end.status === "unavailable")) wait ??= { for: "outage", ms: COME_BACK_MS };
   const passed = ends.filter(({ end }) => end.status === "passed").length;
   return {
     found: enquiries.length - open.length,
     ...counts,
     ineligible: targets.length - eligible.length + passed,
     remaining: ends.filter(({ end }) => end.status === "again").length,
-    waitMs,
+    wait,
   };
 }
+
+const longer = (one: Wait | null, other: Wait): Wait => (one && one.ms > other.ms ? one : other);
 
 /** A source under a name of its own: a field may ask one provider in several ways. */
 interface Way<Value> extends WaterfallSource {

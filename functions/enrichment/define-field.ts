@@ -25,8 +25,8 @@ const ROUNDS = 3;
  * How often a field comes back to a provider that could not be asked: waiting costs no retries, and a whole registry
  * takes ANAF eight hours, in which whoever has to stand back waits.
  */
-const MAX_WAITS = 200;
-/** The waits grow up to this, or a third of the time in which work must be heard of. */
+const MAX_WAITS = 400;
+/** Waits for the end of an outage grow up to this, or a third of the time in which work must be heard of. */
 const LONGEST_WAIT_MS = 300_000;
 
 export function defineField<Value extends Record<string, unknown>>(
@@ -51,9 +51,10 @@ export function defineField<Value extends Record<string, unknown>>(
         counts.inReview += result.inReview;
         counts.failed += result.failed;
         counts.ineligible = result.ineligible;
-        if (result.waitMs !== null) {
+        if (result.wait) {
           waits += 1;
-          await step.sleep(`wait-${ask}`, Math.min(result.waitMs * waits, longestMs));
+          const ms = result.wait.for === "turn" ? result.wait.ms : result.wait.ms * waits;
+          await step.sleep(`wait-${ask}`, Math.min(ms, longestMs));
         } else if (result.remaining === 0) break;
       }
       return counts;

@@ -24,7 +24,7 @@ export const HELP = `Imports a registry export, enriches every company in it and
 
   --file PATH      your own export: OD_FIRME.CSV as the trade register publishes it (OD_STARE_FIRMA.CSV and
                    OD_CAEN_AUTORIZAT.CSV beside it are used too), or any CSV with a tax-id column
-  --rows N         without --file: how many companies the sample has (default 2000)
+  --rows N         without --file: how many companies the sample has (default 1000)
   --seed N         without --file: another sample (default 1)
   --report PATH    write the result as JSON
   --data PATH      folder for the data while it runs (default .local/demo)
@@ -51,7 +51,7 @@ export function readOptions(args: string[]): DemoOptions | "help" {
   if (file && !existsSync(file)) throw new UsageError(`--file: there is no file at ${file}.`);
   return {
     file,
-    rows: wholeNumber("--rows", values.rows, 2000, 5_000_000),
+    rows: wholeNumber("--rows", values.rows, 1000, 5_000_000),
     seed: wholeNumber("--seed", values.seed, 1, 2_147_483_647),
     report: values.report === undefined ? null : resolve(values.report),
     keep: values.keep ?? false,

@@ -183,14 +183,14 @@ describe("the waterfall of a field", () => {
     };
     const first = source("first", (n) => (n <= 3 ? found(n) : notFound()));
     expect(await run([first, slow])).toMatchObject({ found: 5 });
-    expect(waits).toEqual([1_000, 2_000, 3_000, 4_000, 5_000]);
+    expect(waits).toEqual([1_000, 1_000, 1_000, 1_000, 1_000]);
   });
 
   it("gives up on a provider that never comes back", async () => {
     const only = source("only", () => ({ status: "unavailable" }));
     expect(await run([only])).toMatchObject({ found: 0, failed: 5 });
     expect((await values())[0]).toMatchObject({ status: "failed", code: "provider_unavailable" });
-    expect(waits).toHaveLength(200);
+    expect(waits).toHaveLength(400);
     expect(Math.max(...waits)).toBe(300_000);
   });
 

@@ -54,7 +54,7 @@ export async function startMainJob({
     // A run that died with its process comes back in seconds, not minutes.
     env: {
       ...{ FIELD_RETRY_MS: "1000", OUTBOX_RESEND_MS: "2000" },
-      ...(unlimited ? { PROVIDER_LIMITS: "off" } : {}),
+      ...(unlimited ? { PROVIDER_LIMITS: "off", WEBSITE_REQUESTS_PER_10S: "1000" } : {}),
       ...options.env,
     },
     partEnv: {
