@@ -110,7 +110,8 @@ export async function expiredApprovals(
 
 /**
  * Turns the value in review into what was decided: found, with the confidence that a person's word gives it, or not
- * found. Answers the prospect and field, or null when that was done before.
+ * found. Answers the prospect (the one that stands for it, if it was merged away) and field, or null when that was done
+ * before.
  */
 export async function applyDecision(
   tx: Tx,
@@ -126,6 +127,6 @@ export async function applyDecision(
     FROM approvals a
     WHERE a.id = ${id} AND a.status <> 'pending' AND v.job_id = a.job_id AND v.prospect_id = a.prospect_id
       AND v.field = a.field AND v.status = 'in_review'
-    RETURNING v.prospect_id AS "prospectId", v.field`);
+    RETURNING (SELECT coalesce(p.merged_into, p.id) FROM prospects p WHERE p.id = v.prospect_id) AS "prospectId", v.field`);
   return rows[0] ?? null;
 }

@@ -145,11 +145,16 @@ export async function unscoredRecords(tx: Tx, ids: Ids): Promise<UnscoredRecord[
   return rows;
 }
 
-/** Until when values are fresh, by their ids. */
-export async function freshUntil(tx: Tx, valueIds: Ids): Promise<Map<string, Date>> {
-  const { rows } = await tx.execute<{ id: string; freshUntil: string }>(sql`
-    SELECT id, fresh_until AS "freshUntil" FROM field_values WHERE id = ANY(${uuids(valueIds)})`);
-  return new Map(rows.map((row) => [row.id, new Date(row.freshUntil)]));
+export interface ValueOrigin {
+  field: string;
+  freshUntil: Date;
+}
+
+/** Which fields these values are of, and until when they are fresh, by their ids. */
+export async function valueOrigins(tx: Tx, valueIds: Ids): Promise<Map<string, ValueOrigin>> {
+  const { rows } = await tx.execute<{ id: string; field: string; freshUntil: string }>(sql`
+    SELECT id, field, fresh_until AS "freshUntil" FROM field_values WHERE id = ANY(${uuids(valueIds)})`);
+  return new Map(rows.map(({ id, field, freshUntil }) => [id, { field, freshUntil: new Date(freshUntil) }]));
 }
 
 export interface Score {

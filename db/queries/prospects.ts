@@ -60,3 +60,28 @@ export async function listProspects(
     .orderBy(prospects.id)
     .limit(limit);
 }
+
+export interface ProspectDetail extends ProspectRow {
+  registrationNumber: string | null;
+  legalForm: string | null;
+  /** ISO 8601. */
+  enrichedAt: string | null;
+  /** The prospect that stands for this one; null: it stands for itself. */
+  mergedInto: string | null;
+  /** Those that it stands for. */
+  mergedFrom: string[];
+}
+
+/** One prospect, also when it was merged into another; null: there is none. */
+export async function prospectDetail(tx: Tx, id: string): Promise<ProspectDetail | null> {
+  const { rows } = await tx.execute<ProspectDetail & Record<string, unknown>>(sql`
+    SELECT id, cui, name, is_natural_person AS "isNaturalPerson", registration_number AS "registrationNumber",
+           legal_form AS "legalForm", county, locality, status, failure_code AS "failureCode", tier,
+           score_pct AS "scorePct", fields_filled AS "fieldsFilled", confidence_pct AS "confidencePct", golden,
+           enriched_at AS "enrichedAt", merged_into AS "mergedInto",
+           ARRAY(SELECT m.id FROM prospects m WHERE m.merged_into = p.id ORDER BY m.id) AS "mergedFrom"
+    FROM prospects p WHERE id = ${id}`);
+  const [row] = rows;
+  if (!row) return null;
+  return { ...row, enrichedAt: row.enrichedAt && new Date(row.enrichedAt).toISOString() };
+}

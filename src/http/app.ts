@@ -14,6 +14,7 @@ import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { importRoutes } from "./routes/imports.ts";
 import { type FieldSources, jobRoutes } from "./routes/jobs.ts";
+import { mergeRoutes } from "./routes/merges.ts";
 import { prospectRoutes } from "./routes/prospects.ts";
 import { providerCallRoutes } from "./routes/provider-calls.ts";
 import { providerRoutes } from "./routes/providers.ts";
@@ -55,7 +56,8 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced }: Ap
   app.route("/api/v1", deadLetterRoutes(deps, plan));
   app.route("/api/v1", approvalRoutes(deps));
   app.route("/api/v1", referenceRoutes(deps));
-  app.route("/api/v1", prospectRoutes(deps, plan));
+  app.route("/api/v1", prospectRoutes(deps, plan, sources));
+  app.route("/api/v1", mergeRoutes(deps));
   app.route("/api/v1", providerRoutes(deps));
   app.route("/api/v1", providerCallRoutes(deps));
   app.route("/api/v1", budgetRoutes(deps));

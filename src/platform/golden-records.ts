@@ -3,12 +3,13 @@ import type { Tx } from "#db/client.ts";
 import {
   type CurrentValue,
   currentValues,
-  freshUntil,
   lockGoldenRecords,
   type RegistryFacts,
   registryFacts,
   unscoredRecords,
+  type ValueOrigin,
   valueDigests,
+  valueOrigins,
   writeGoldenRecords,
   writeScores,
 } from "#db/queries/golden-records.ts";
@@ -73,25 +74,32 @@ function importedOf({ id: _, keptId: __, importedAt, ...attributes }: RegistryFa
 export async function scoreRecords(tx: Tx, ids: readonly string[], now: Date): Promise<number> {
   const records = await unscoredRecords(tx, ids);
   if (records.length === 0) return 0;
-  const until = await freshUntilOf(
+  const origins = await originsOf(
     tx,
     records.map(({ golden }) => golden),
   );
-  const scores = records.map(({ id, digest, golden }) => ({ id, digest, ...qualityOf(golden, until, now) }));
+  const scores = records.map(({ id, digest, golden }) => ({
+    id,
+    digest,
+    ...qualityOf(golden, origins, now),
+  }));
   await writeScores(tx, scores);
   return scores.length;
 }
 
-/** Until when the values are fresh that these records are made of, by their ids. */
-export function freshUntilOf(tx: Tx, records: readonly Golden[]): Promise<Map<string, Date>> {
+/** The values that these records are made of, by their ids. */
+export function originsOf(tx: Tx, records: readonly Golden[]): Promise<Map<string, ValueOrigin>> {
   const ids = records.flatMap((golden) => Object.values(golden).flatMap((each) => each.fieldValueId ?? []));
-  return freshUntil(tx, [...new Set(ids)]);
+  return valueOrigins(tx, [...new Set(ids)]);
 }
 
 /** How good a golden record is at this time. */
-export function qualityOf(golden: Golden, until: ReadonlyMap<string, Date>, now: Date): Quality {
+export function qualityOf(golden: Golden, origins: ReadonlyMap<string, ValueOrigin>, now: Date): Quality {
   const attributes = Object.values(golden).map(({ confidencePct, observedAt, fieldValueId }) => {
-    const age = { observedAt: new Date(observedAt), freshUntil: until.get(fieldValueId ?? "") ?? null };
+    const age = {
+      observedAt: new Date(observedAt),
+      freshUntil: origins.get(fieldValueId ?? "")?.freshUntil ?? null,
+    };
     return { confidencePct, freshnessPct: freshnessPct(age, now) };
   });
   return quality({

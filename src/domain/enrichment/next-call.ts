@@ -5,6 +5,7 @@
 import { type Eligibility, ineligibleBecause } from "./eligibility.ts";
 import { type QualityFacts, quality, TIERS, type Tier } from "./quality.ts";
 import { isKnown } from "./statement.ts";
+import { expectationOf, indexOutcomes } from "./waterfall.ts";
 
 export interface ScoredProspect {
   isNaturalPerson: boolean;
@@ -29,6 +30,47 @@ export interface ExpectedField {
   /** Of what is found. */
   confidencePct: number;
 }
+
+/** What came of a field so far; answers with a value, or that there is none. */
+export interface FieldRecord {
+  asked: number;
+  found: number;
+  costMicros: number;
+  /** Of what was found, on average. */
+  confidencePct: number;
+  /** How many finds had each attribute. */
+  filled: Readonly<Record<string, number>>;
+}
+
+/**
+ * What asking a field can be expected to come to. Without a record it costs its price, and brings nothing that we know of.
+ * @param priceMicros of its first source that is in use; null: none is
+ */
+export function expectedField(
+  line: Pick<ExpectedField, "id" | "needs" | "when"> & { maxCostMicros?: number },
+  priceMicros: number | null,
+  record: FieldRecord | null,
+): ExpectedField {
+  const { id, needs, when, maxCostMicros = Number.POSITIVE_INFINITY } = line;
+  const source = { source: id, priceMicros: priceMicros ?? 0 };
+  const outcomes = record ? [{ ...ANY_SEGMENT, ...record, source: id }] : [];
+  const { hitRate, costMicros } = expectationOf(source, indexOutcomes(outcomes), NO_SEGMENT);
+  const found = record?.found ?? 0;
+  return {
+    id,
+    needs,
+    ...(when ? { when } : {}),
+    costMicros: priceMicros === null ? null : Math.round(Math.min(costMicros, maxCostMicros)),
+    hitRate,
+    brings: Object.fromEntries(
+      Object.entries(record?.filled ?? {}).map(([name, count]) => [name, count / found]),
+    ),
+    confidencePct: Math.floor(record?.confidencePct ?? 0),
+  };
+}
+
+const ANY_SEGMENT = { legalForm: null, caenDivision: null, county: null };
+const NO_SEGMENT = { legalForm: "", caenDivision: "", county: "" };
 
 /** One call, and what it would have to find. */
 export interface Call {
