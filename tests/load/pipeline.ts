@@ -145,10 +145,10 @@ async function limited(figures: Figures): Promise<string> {
     measured.requiredPerSecond >= TARGET_LIMITED_PER_SECOND,
     `${TARGET_LIMITED_PER_SECOND} prospects/s of required fields with limits (${measured.requiredPerSecond})`,
   );
-  for (const { limit, share } of measured.limits) {
+  for (const { field, share } of measured.fields) {
     want(
       share === null || share >= TARGET_SHARE,
-      `${TARGET_SHARE * 100} % of the limit ${limit} while work waits for it (${Math.round((share ?? 0) * 100)} %)`,
+      `${field}: ${TARGET_SHARE * 100} % of its provider's limit while work waits (${Math.round((share ?? 0) * 100)} %)`,
     );
   }
   return limitedTable(measured);

@@ -6,7 +6,7 @@ import {
   type RateLimit,
 } from "#src/platform/provider.ts";
 import { hashedKey } from "../subject-key.ts";
-import { createSnovClient, MAX_PEOPLE, SNOV, type SnovClient } from "./client.ts";
+import { createSnovClient, MAX_PEOPLE, POLLS_AFTER_MS, SNOV, type SnovClient } from "./client.ts";
 import type { SnovEmail, SnovPerson } from "./schemas.ts";
 
 /** Starter: 39 USD a month for 1,000 credits (snov.io/pricing, 2026-08-13), at an assumed 0.92 EUR a USD. */
@@ -72,14 +72,23 @@ const env = {
   SNOV_BASE_URL: z.url().default("https://api.snov.io"),
   SNOV_CLIENT_ID: z.string().min(1).optional(),
   SNOV_CLIENT_SECRET: z.string().min(1).optional(),
+  /** When a search's result is asked for, in milliseconds after its start. */
+  SNOV_POLLS_AFTER_MS: z
+    .string()
+    .regex(/^\d+(,\d+)*$/)
+    .default(POLLS_AFTER_MS.join(","))
+    .transform((list) => list.split(",").map(Number)),
 };
 
 function connectClient({
   SNOV_BASE_URL: baseUrl,
   SNOV_CLIENT_ID: clientId,
   SNOV_CLIENT_SECRET: clientSecret,
+  SNOV_POLLS_AFTER_MS: pollsAfterMs,
 }: z.output<z.ZodObject<typeof env>>) {
-  return clientId && clientSecret ? createSnovClient({ baseUrl, clientId, clientSecret }) : null;
+  return clientId && clientSecret
+    ? createSnovClient({ baseUrl, clientId, clientSecret, pollsAfterMs })
+    : null;
 }
 
 export const snov = defineProvider({

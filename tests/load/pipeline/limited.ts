@@ -10,18 +10,22 @@ import { type RunningJob, statusOf, totalOf, withJob } from "./ours.ts";
 import { say } from "./progress.ts";
 import { readLedgers } from "./simulators.ts";
 
-export interface LimitShare {
+export interface LimitUse {
   limit: string;
   allowedPerSecond: number;
   /** Sent, by our ledger. */
   requests: number;
   /** Refused for being too fast, by the simulator's ledger. */
   refused: number;
-  /** How long work was waiting for it. */
-  busySeconds: number;
-  /** In that time. */
-  achievedPerSecond: number;
-  /** Of what is allowed; null: work hardly ever waited for it, so that nothing can be said. */
+}
+
+export interface FieldPace {
+  field: string;
+  /** How long chunks were waiting for it, in stretches that are long enough to speak of a pace. */
+  waitingSeconds: number;
+  /** What was sent in that time, as a share of what is allowed, by limit: a field is as fast as its slowest source. */
+  shares: Record<string, number>;
+  /** The greatest of them; null: it asks no provider, or nothing ever waited for it. */
   share: number | null;
 }
 
@@ -31,7 +35,8 @@ export interface Limited {
   requiredPerSecond: number;
   requiredSeconds: number;
   windowSeconds: number;
-  limits: LimitShare[];
+  limits: LimitUse[];
+  fields: FieldPace[];
 }
 
 const SAMPLE_MS = 1_000;
@@ -48,7 +53,7 @@ export function runLimited(
   return withJob({ sample, limits: "on" }, async (running) => {
     const { stack, db, jobId } = running;
     const limits = statedLimits(stack.env);
-    const samples = startSampling(running, limits);
+    const samples = startSampling(running);
     await requiredDone(running, onProgress);
     const required = await requiredSpan(db, jobId);
     onProgress(`required fields done; watching the slower ones for ${windowMs / 1_000} s`);
@@ -58,14 +63,15 @@ export function runLimited(
     await sleep(LAST_ANSWERS_MS);
 
     const prospects = await totalOf(db, jobId);
+    const sent = await sentRequests(db, limits);
     const ledgers = await readLedgers(stack.part("simulator").url);
-    const shares = limits.map(async (limit) => shareOf(db, limit, waits, ledgers));
     return {
       prospects,
       requiredPerSecond: Math.round((prospects / required) * 10) / 10,
       requiredSeconds: required,
       windowSeconds: windowMs / 1_000,
-      limits: (await Promise.all(shares)).filter(({ requests }) => requests > 0),
+      limits: limits.map((limit) => useOf(limit, sent, ledgers)).filter(({ requests }) => requests > 0),
+      fields: [...waits].map(([field, moments]) => paceOf(field, moments, limits, sent)),
     };
   });
 }
@@ -75,9 +81,8 @@ export const sayLimited = (line: string) => say(`  ours, limited: ${line}`);
 interface StatedLimit {
   name: string;
   allowedPerSecond: number;
-  inFlight: number;
   /** Provider and name of each operation that shares it. */
-  operations: { provider: string; operation: string; repeatable: boolean }[];
+  operations: { provider: string; operation: string }[];
 }
 
 /** The limits that the providers in use state. */
@@ -86,49 +91,31 @@ function statedLimits(env: Record<string, string>): StatedLimit[] {
   const limits = new Map<string, StatedLimit>();
   for (const { slug, connect } of Object.values(catalog)) {
     const operations: Operations | null = connect(config as never);
-    for (const { name, limit, repeatable } of Object.values(operations ?? {})) {
+    for (const { name, limit } of Object.values(operations ?? {})) {
       const perSecond = limit.windows.map((window) => (window.limit * 1_000) / window.periodMs);
-      const allowedPerSecond = Math.min(...perSecond);
-      const stated = { name: limit.name, allowedPerSecond, inFlight: 0, operations: [] };
+      const stated = { name: limit.name, allowedPerSecond: Math.min(...perSecond), operations: [] };
       const known: StatedLimit = limits.get(limit.name) ?? stated;
-      known.inFlight += limit.inFlight;
-      known.operations.push({ provider: slug, operation: name, repeatable });
+      known.operations.push({ provider: slug, operation: name });
       limits.set(limit.name, known);
     }
   }
   return [...limits.values()];
 }
 
-/** At which moments (milliseconds since the epoch) work was waiting for a limit. */
+/** At which moments (milliseconds since the epoch) chunks were waiting, by field. */
 type Waits = ReadonlyMap<string, number[]>;
 
-/**
- * Work waits for a limit when calls are reserved that are not on the wire, or when chunks are waiting for the field
- * that asks most of it.
- */
-function startSampling({ db, jobId }: RunningJob, limits: readonly StatedLimit[]) {
-  const waits = new Map<string, number[]>(limits.map(({ name }) => [name, []]));
+function startSampling({ db, jobId }: RunningJob) {
+  const waits = new Map<string, number[]>();
   let stopped = false;
-  const sample = async () => {
-    const at = Date.now();
-    const open = await openCalls(db, jobId);
-    const chunks = await waitingChunks(db, jobId);
-    for (const limit of limits) {
-      const own = open.filter(({ provider, operation }) =>
-        limit.operations.some((each) => each.provider === provider && each.operation === operation),
-      );
-      const unsent = own.reduce((sum, { reserved }) => sum + reserved, 0);
-      // What is repeatable stays reserved until it is answered.
-      const mayBeSent = limit.operations.some(({ repeatable }) => repeatable) ? limit.inFlight : 0;
-      const field = own.toSorted((a, b) => b.calls - a.calls)[0]?.field;
-      const waiting = field === undefined ? 0 : (chunks.get(field) ?? 0);
-      if (unsent > mayBeSent || waiting > 0) waits.get(limit.name)?.push(at);
-    }
-  };
   const done = (async () => {
-    while (!stopped) {
-      await sample();
-      await sleep(SAMPLE_MS);
+    for (; !stopped; await sleep(SAMPLE_MS)) {
+      const at = Date.now();
+      const { rows } = await db.query<{ field: string }>(
+        `SELECT DISTINCT field FROM chunk_fields WHERE job_id = $1 AND status IN ('ready', 'requested')`,
+        [jobId],
+      );
+      for (const { field } of rows) waits.set(field, [...(waits.get(field) ?? []), at]);
     }
   })();
   done.catch(() => {});
@@ -139,31 +126,6 @@ function startSampling({ db, jobId }: RunningJob, limits: readonly StatedLimit[]
       return waits;
     },
   };
-}
-
-async function openCalls(db: pg.Client, jobId: string) {
-  const { rows } = await db.query<{
-    provider: string;
-    operation: string;
-    field: string;
-    calls: number;
-    reserved: number;
-  }>(
-    `SELECT provider, operation, field, count(*)::int AS calls,
-            (count(*) FILTER (WHERE status = 'reserved'))::int AS reserved
-     FROM provider_calls WHERE job_id = $1 GROUP BY 1, 2, 3`,
-    [jobId],
-  );
-  return rows;
-}
-
-async function waitingChunks(db: pg.Client, jobId: string): Promise<Map<string, number>> {
-  const { rows } = await db.query<{ field: string; n: number }>(
-    `SELECT field, count(*)::int AS n FROM chunk_fields
-     WHERE job_id = $1 AND status IN ('ready', 'requested') GROUP BY 1`,
-    [jobId],
-  );
-  return new Map(rows.map(({ field, n }) => [field, n]));
 }
 
 const requiredFields = enrichmentPlan.fields.filter(({ required }) => required).map(({ id }) => id);
@@ -201,35 +163,68 @@ async function requiredSpan(db: pg.Client, jobId: string): Promise<number> {
   return rows[0]?.seconds ?? Number.NaN;
 }
 
-async function shareOf(
-  db: pg.Client,
+interface Sent {
+  limit: string;
+  field: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+  requests: number;
+}
+
+async function sentRequests(db: pg.Client, limits: readonly StatedLimit[]): Promise<Sent[]> {
+  const limitOf = new Map<string, string>(
+    limits.flatMap(({ name, operations }) =>
+      operations.map(({ provider, operation }) => [`${provider} ${operation}`, name] as const),
+    ),
+  );
+  const { rows } = await db.query<Omit<Sent, "limit"> & { what: string }>(
+    `SELECT provider || ' ' || operation AS what, field, requests,
+            extract(epoch FROM ended_at)::float * 1000 - coalesce(duration_ms, 0) AS at
+     FROM provider_calls WHERE requests > 0 AND ended_at IS NOT NULL`,
+  );
+  return rows.flatMap(({ what, ...sent }) => {
+    const limit = limitOf.get(what);
+    return limit === undefined ? [] : [{ ...sent, limit }];
+  });
+}
+
+const total = (sent: readonly Sent[]) => sent.reduce((sum, { requests }) => sum + requests, 0);
+
+function useOf(
   { name, allowedPerSecond, operations }: StatedLimit,
-  waits: Waits,
+  sent: readonly Sent[],
   ledgers: Awaited<ReturnType<typeof readLedgers>>,
-): Promise<LimitShare> {
-  const { rows } = await db.query<{ sentAt: number; requests: number }>(
-    `SELECT extract(epoch FROM ended_at)::float * 1000 - coalesce(duration_ms, 0) AS "sentAt", requests
-     FROM provider_calls WHERE (provider, operation) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-       AND requests > 0 AND ended_at IS NOT NULL`,
-    [operations.map(({ provider }) => provider), operations.map(({ operation }) => operation)],
-  );
-  const stretches = stretchesOf(waits.get(name) ?? []);
-  const busySeconds = stretches.reduce((sum, { from, to }) => sum + (to - from) / 1_000, 0);
-  const inStretch = rows.filter(({ sentAt }) =>
-    stretches.some(({ from, to }) => sentAt >= from && sentAt < to),
-  );
-  const sent = inStretch.reduce((sum, { requests }) => sum + requests, 0);
-  const achievedPerSecond = busySeconds > 0 ? sent / busySeconds : 0;
+): LimitUse {
   const slugs = new Set(operations.map(({ provider }) => provider));
   return {
     limit: name,
     allowedPerSecond,
-    requests: rows.reduce((sum, { requests }) => sum + requests, 0),
+    requests: total(sent.filter(({ limit }) => limit === name)),
     refused: [...slugs].reduce((sum, slug) => sum + (ledgers[slug]?.rateLimited ?? 0), 0),
-    busySeconds,
-    achievedPerSecond,
-    share: busySeconds > 0 ? achievedPerSecond / allowedPerSecond : null,
   };
+}
+
+/** Limits are shared: what others sent in the meantime was not free for this field. */
+function paceOf(
+  field: string,
+  moments: readonly number[],
+  limits: readonly StatedLimit[],
+  sent: readonly Sent[],
+): FieldPace {
+  const stretches = stretchesOf(moments);
+  const waitingSeconds = stretches.reduce((sum, { from, to }) => sum + (to - from) / 1_000, 0);
+  const meanwhile = sent.filter(({ at }) => stretches.some(({ from, to }) => at >= from && at < to));
+  const asked = new Set(sent.filter((each) => each.field === field).map(({ limit }) => limit));
+  const shares = Object.fromEntries(
+    limits
+      .filter(({ name }) => waitingSeconds > 0 && asked.has(name))
+      .map(({ name, allowedPerSecond }) => {
+        const perSecond = total(meanwhile.filter(({ limit }) => limit === name)) / waitingSeconds;
+        return [name, perSecond / allowedPerSecond];
+      }),
+  );
+  const all = Object.values(shares);
+  return { field, waitingSeconds, shares, share: all.length === 0 ? null : Math.max(...all) };
 }
 
 /** Stretches of time in which every sample found work waiting, long enough to speak of a pace. */

@@ -54,38 +54,26 @@ function cpuTable(systems: Record<string, readonly Measured[]>): string {
   return table.toString();
 }
 
-export function limitedTable({
-  prospects,
-  requiredPerSecond,
-  requiredSeconds,
-  windowSeconds,
-  limits,
-}: Limited) {
-  const table = tableOf([
-    "limit",
-    "allowed/s",
-    "requests",
-    "with work waiting, s",
-    "sent/s in that time",
-    "share",
-    "refused as too fast",
-  ]);
-  for (const each of limits) {
-    const judged = each.share !== null;
-    table.push([
-      each.limit,
-      n(each.allowedPerSecond, 2),
-      n(each.requests),
-      judged ? n(each.busySeconds) : "kept up",
-      judged ? n(each.achievedPerSecond, 2) : "-",
-      judged ? `${((each.share ?? 0) * 100).toFixed(1)} %` : "-",
-      n(each.refused),
-    ]);
+export function limitedTable({ prospects, requiredPerSecond, requiredSeconds, ...rest }: Limited): string {
+  const { windowSeconds, limits, fields } = rest;
+  const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
+  const paces = tableOf(["field", "chunks waited, s", "sent, of what its providers allow", "its pace"]);
+  for (const { field, waitingSeconds, shares, share } of fields) {
+    if (share === null) continue;
+    const sent = Object.entries(shares).map(([limit, part]) => `${limit} ${percent(part)}`);
+    paces.push([field, n(waitingSeconds), sent.join(", "), percent(share)]);
+  }
+  const uses = tableOf(["limit", "allowed/s", "requests", "refused as too fast"]);
+  for (const { limit, allowedPerSecond, requests, refused } of limits) {
+    uses.push([limit, n(allowedPerSecond, 2), n(requests), n(refused)]);
   }
   return [
     `With the providers' limits, ${n(prospects)} companies: ${requiredPerSecond} prospects/s of required fields`,
     `(${n(requiredSeconds)} s from the first request to the tax authority to the last required value; then ${n(windowSeconds)} s of the slower fields, which were stopped: draining them takes hours)`,
-    table.toString(),
+    "Fields for which work was waiting, and how much of their providers' limits was used in that time:",
+    paces.toString(),
+    "All requests:",
+    uses.toString(),
   ].join("\n");
 }
 

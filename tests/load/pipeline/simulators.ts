@@ -37,5 +37,9 @@ export async function readLedgers(
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** The app's environment for providers without limits: its own limiter, and its manners towards websites. */
-export const UNLIMITED = { PROVIDER_LIMITS: "off", WEBSITE_REQUESTS_PER_10S: "1000000" };
+/** The app's environment for providers without limits: its limiter, its manners towards websites, its patience with tasks. */
+export const UNLIMITED = {
+  PROVIDER_LIMITS: "off",
+  WEBSITE_REQUESTS_PER_10S: "1000000",
+  SNOV_POLLS_AFTER_MS: "0,100",
+};
