@@ -26,7 +26,7 @@ export type SourceAnswer<Value> =
     }
   /** `retryable`: the next round asks again; in the last round the result stands. */
   | { status: "failed"; code: string; retryable: boolean }
-  /** It cannot be asked now, or for long: the next source is; with none left, the step is tried again later. */
+  /** It cannot be asked now, or for long: the next source is; with none left, the field comes back later. */
   | { status: "unavailable" }
   /** It has nothing to ask with, or is not in use: as if it were not there. */
   | { status: "passed" };

@@ -11,7 +11,7 @@ export type StackOptions = {
   env?: Record<string, string>;
   /** More environment for engine and simulator. */
   partEnv?: { engine?: Record<string, string>; simulator?: Record<string, string> };
-  /** The app asks the real ANAF instead of the simulator. */
+  /** The app asks ANAF's real register of taxpayers; financial statements stay simulated. */
   liveAnaf?: boolean;
   /** The app starts again whenever a source file changes. */
   watch?: boolean;
