@@ -68,7 +68,7 @@ const concurrencySchema = z
 
 const rateSchema = z
   .strictObject({ limit: z.int().min(1), period: duration(1_000, DAY_MS), key: maybeExpression })
-  .transform(({ limit, period, key }) => ({ limit, periodMs: period, key }));
+  .transform(({ period: periodMs, ...rate }) => ({ ...rate, periodMs }));
 
 /** The options that an app sends of a function, as the SDK names them on the wire. */
 const configSchema = z.looseObject({
@@ -98,12 +98,7 @@ const configSchema = z.looseObject({
       burst: z.int().min(0).default(1),
       key: maybeExpression,
     })
-    .transform(({ limit, period, burst, key }) => ({
-      limit,
-      periodMs: period,
-      burst: Math.max(1, burst),
-      key,
-    }))
+    .transform(({ period: periodMs, burst, ...rate }) => ({ ...rate, periodMs, burst: Math.max(1, burst) }))
     .nullable()
     .default(null),
   priority: z.strictObject({ run: maybeExpression }).default({ run: null }),
@@ -111,7 +106,7 @@ const configSchema = z.looseObject({
   rateLimit: rateSchema.optional(),
   debounce: z
     .strictObject({ period: duration(1_000, 7 * DAY_MS), timeout, key: maybeExpression })
-    .transform(({ period, timeout: maxMs, key }) => ({ periodMs: period, maxMs, key }))
+    .transform(({ period: periodMs, timeout: maxMs, key }) => ({ periodMs, maxMs, key }))
     .nullable()
     .default(null),
   batchEvents: z
@@ -121,10 +116,9 @@ const configSchema = z.looseObject({
       key: maybeExpression,
       if: maybeExpression,
     })
-    .transform(({ maxSize, timeout: timeoutMs, key, if: condition }) => ({
-      maxSize,
+    .transform(({ timeout: timeoutMs, if: condition, ...size }) => ({
+      ...size,
       timeoutMs,
-      key,
       expression: condition,
     }))
     .nullable()

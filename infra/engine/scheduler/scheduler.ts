@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../log.ts";
 import type { FunctionSpec } from "../protocol/functions.ts";
 import type { GateStates } from "../state/gate-states.ts";
@@ -101,32 +102,27 @@ export class Scheduler {
   }
 
   async #fire(item: QueueItem): Promise<void> {
-    const next = (await this.#tryTimer(item)) ?? (await this.#tryOverdue(item));
+    const { fireTimer, reached } = this.#ports;
+    let next = await this.#attempt(item, () => fireTimer(item));
+    if (!next) {
+      // Again as soon as Postgres can be reached, and before anything starts: what came first takes effect first.
+      this.#overdue += 1;
+      next = await this.#attempt(item, () => reached().then(() => fireTimer(item)));
+      this.#overdue -= 1;
+    }
     this.#known.drop(item);
     this.offer(next ?? [{ ...item, dueAtMs: Date.now() + RETRY_MS }]);
   }
 
-  /** Null when it failed. */
-  async #tryTimer(item: QueueItem): Promise<QueueItem[] | null> {
+  /** Null when the work on an item failed. */
+  async #attempt(item: QueueItem, work: () => Promise<QueueItem[]>): Promise<QueueItem[] | null> {
     try {
-      return await this.#ports.fireTimer(item);
+      return await work();
     } catch (error) {
       if (!this.#stopped)
-        this.#ports.log.error({ err: error, runId: item.runId }, "a timer failed; it is tried again");
+        this.#ports.log.error({ err: error, runId: item.runId }, "an item failed; it is tried again");
       return null;
     }
-  }
-
-  /** Tries a timer again as soon as Postgres can be reached, and first: what was accepted before takes effect first. */
-  async #tryOverdue(item: QueueItem): Promise<QueueItem[] | null> {
-    this.#overdue += 1;
-    const isReached = await this.#ports.reached().then(
-      () => true,
-      () => false,
-    );
-    const next = isReached ? await this.#tryTimer(item) : null;
-    this.#overdue -= 1;
-    return next;
   }
 
   #kick(): void {
@@ -205,7 +201,7 @@ export class Scheduler {
       .load([key])
       .catch(async (error) => {
         this.#ports.log.warn({ err: error }, "a throttle could not be read; trying again");
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await sleep(500);
       })
       .then(() => {
         if (waiting) this.#unblock(partition);
@@ -213,16 +209,9 @@ export class Scheduler {
   }
 
   async #execute(item: QueueItem, slots: Slot[], throttled: GateRow | null): Promise<void> {
-    let next: QueueItem[];
-    try {
-      next = await this.#ports.execute(item, throttled);
-    } catch (error) {
-      if (!this.#stopped)
-        this.#ports.log.error({ err: error, runId: item.runId }, "an item failed; it is tried again");
-      // Its state in the database did not change; a pause keeps a lasting fault from spinning.
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      next = [item];
-    }
+    const next = await this.#attempt(item, () => this.#ports.execute(item, throttled));
+    // Its state in the database did not change; a pause keeps a lasting fault from spinning.
+    if (!next) await sleep(RETRY_MS);
     // If it was not written, the throttle is used less than it might be, never more.
     if (throttled) this.#ports.states.written([throttled], true);
     this.#inFlight -= 1;
@@ -230,7 +219,7 @@ export class Scheduler {
     for (const slot of slots) this.#wake(slot.key);
     this.#known.drop(item);
     if (this.#cancelled.size > 0) this.#cancelled.delete(item.runId);
-    this.offer(next);
+    this.offer(next ?? [item]);
   }
 
   #block(partition: PartitionQueue, waitMs: number): void {

@@ -17,19 +17,11 @@ export interface StepState {
   memo: string | null;
 }
 
-export interface RunInit {
-  id: string;
-  fnId: string;
-  keys: string;
-  parent: { runId: string; stepId: string } | null;
-  /** The triggering events' canonical JSON. */
-  events: string[];
-  version: number;
-  ended: boolean;
+type RunInit = Pick<RunState, "id" | "fnId" | "keys" | "parent" | "events" | "version" | "ended"> & {
   goQueued: boolean;
-  /** Its function was called: true when not given. */
+  /** True when not given. */
   called?: boolean;
-}
+};
 
 /**
  * A run in memory. Decisions change it at once and hand the same change to the writer; the writer keeps their
@@ -40,7 +32,9 @@ export class RunState {
   readonly id: string;
   readonly fnId: string;
   readonly keys: string;
-  readonly parent: RunInit["parent"];
+  /** The step that invoked it. */
+  readonly parent: { runId: string; stepId: string } | null;
+  /** The triggering events' canonical JSON. */
   readonly events: readonly string[];
   readonly steps = new Map<string, StepState>();
   /** Ids of done steps, in the order in which they were done. */
