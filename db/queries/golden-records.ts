@@ -2,7 +2,7 @@
  * Golden records and scores: what they are derived from, and where nothing has changed since. Small statements over
  * lists of ids, so that each has one sensible plan, also on tables without statistics.
  */
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import type { GoldenAttribute, tiers } from "#db/schema/prospects.ts";
 
@@ -91,19 +91,43 @@ export interface CurrentValue {
   confidencePct: number | null;
   /** ISO 8601. */
   observedAt: string;
+  freshUntil: Date;
 }
 
 /** The newest answer of each field for each of these prospects. Failures say nothing and are left out. */
 export async function currentValues(tx: Tx, ids: Ids): Promise<CurrentValue[]> {
   const { rows } = await tx.execute<CurrentValue & Record<string, unknown>>(sql`
     SELECT DISTINCT ON (v.prospect_id, v.field) v.id, v.prospect_id AS "prospectId", v.field, v.status, v.value,
-           v.source, v.confidence_pct AS "confidencePct", v.observed_at AS "observedAt"
+           v.source, v.confidence_pct AS "confidencePct", v.observed_at AS "observedAt", v.fresh_until AS "freshUntil"
     FROM field_values v WHERE v.prospect_id = ANY(${uuids(ids)}) AND v.status IN ('found', 'not_found')
     ORDER BY v.prospect_id, v.field, v.observed_at DESC, v.id DESC`);
-  return rows.map((row) => ({ ...row, observedAt: new Date(row.observedAt).toISOString() }));
+  return rows.map((row) => ({
+    ...row,
+    observedAt: new Date(row.observedAt).toISOString(),
+    freshUntil: new Date(row.freshUntil),
+  }));
 }
 
-export interface NewGoldenRecord {
+/** A score, as `Quality` in src/domain/enrichment/quality.ts. */
+interface Score {
+  tier: (typeof tiers)[number];
+  fieldsFilled: number;
+  completenessPct: number;
+  confidencePct: number;
+  freshnessPct: number;
+  scorePct: number;
+}
+
+const SCORE_COLUMNS = sql`tier text, "fieldsFilled" smallint, "completenessPct" smallint, "confidencePct" smallint,
+  "freshnessPct" smallint, "scorePct" smallint`;
+const SET_SCORE = sql`tier = r.tier, fields_filled = r."fieldsFilled", completeness_pct = r."completenessPct",
+  confidence_pct = r."confidencePct", freshness_pct = r."freshnessPct", score_pct = r."scorePct"`;
+
+/** Of a golden record and the day: how fresh it is changes without any new value. */
+const scoreDigest = (goldenDigest: SQL) =>
+  sql`hashint8extended(${goldenDigest}, (current_date - date '2000-01-01') * 1000 + ${RULES_VERSION})`;
+
+export interface NewGoldenRecord extends Score {
   id: string;
   golden: Record<string, GoldenAttribute>;
   /** Of what it was derived from. */
@@ -112,37 +136,54 @@ export interface NewGoldenRecord {
   matchName: string | null;
 }
 
-/** Writes golden records. Returns how many are other than before. */
+/** Writes golden records with their scores. Returns how many are other than before. */
 export async function writeGoldenRecords(tx: Tx, records: readonly NewGoldenRecord[]): Promise<number> {
   if (records.length === 0) return 0;
   const { rows } = await tx.execute<{ changed: boolean }>(sql`
     UPDATE prospects p SET
       golden = CASE WHEN p.golden IS DISTINCT FROM r.golden THEN r.golden ELSE p.golden END,
       updated_at = CASE WHEN p.golden IS DISTINCT FROM r.golden THEN now() ELSE p.updated_at END,
-      golden_digest = r.digest, match_name = r."matchName"
+      golden_digest = r.digest, match_name = r."matchName", ${SET_SCORE}, score_digest = ${scoreDigest(sql`r.digest`)}
     FROM jsonb_to_recordset(${JSON.stringify(records)}::jsonb)
-      AS r (id uuid, golden jsonb, digest bigint, "matchName" text)
+      AS r (id uuid, golden jsonb, digest bigint, "matchName" text, ${SCORE_COLUMNS})
     WHERE p.id = r.id
     RETURNING p.updated_at = now() AS changed`);
   return rows.filter(({ changed }) => changed).length;
 }
 
-export interface UnscoredRecord {
-  id: string;
-  golden: Record<string, GoldenAttribute>;
-  digest: string;
+/** From here on those with a score are enriched, and usable. Returns how many were not yet. */
+export async function markEnriched(tx: Tx, ids: Ids): Promise<number> {
+  const { rowCount } = await tx.execute(sql`
+    UPDATE prospects SET status = 'enriched', enriched_at = coalesce(enriched_at, now()), updated_at = now()
+    WHERE id = ANY(${uuids(ids)}) AND status = 'imported' AND tier IS NOT NULL AND merged_into IS NULL`);
+  return rowCount ?? 0;
 }
 
-/** Of a golden record and the day: how fresh it is changes without any new value. */
-const SCORE_DIGEST = sql`hashint8extended(p.golden_digest, (current_date - date '2000-01-01') * 1000 + ${RULES_VERSION})`;
+export interface AgedRecord {
+  id: string;
+  golden: Record<string, GoldenAttribute>;
+  goldenDigest: string;
+}
 
-/** Golden records that have changed since they were scored, or that were scored on an earlier day. */
-export async function unscoredRecords(tx: Tx, ids: Ids): Promise<UnscoredRecord[]> {
-  const { rows } = await tx.execute<UnscoredRecord & Record<string, unknown>>(sql`
-    SELECT p.id, p.golden, (${SCORE_DIGEST})::text AS digest FROM prospects p
-    WHERE p.id = ANY(${uuids(ids)}) AND p.golden_digest IS NOT NULL AND p.merged_into IS NULL AND p.status <> 'failed'
-      AND (p.status = 'imported' OR p.score_digest IS DISTINCT FROM ${SCORE_DIGEST})`);
+/** Golden records that were scored on an earlier day, or by earlier rules. */
+export async function agedRecords(tx: Tx, ids: Ids): Promise<AgedRecord[]> {
+  const { rows } = await tx.execute<AgedRecord & Record<string, unknown>>(sql`
+    SELECT id, golden, golden_digest::text AS "goldenDigest" FROM prospects
+    WHERE id = ANY(${uuids(ids)}) AND golden_digest IS NOT NULL AND merged_into IS NULL AND status <> 'failed'
+      AND score_digest IS DISTINCT FROM ${scoreDigest(sql`golden_digest`)}`);
   return rows;
+}
+
+/** Writes scores of records that are what they were. */
+export async function writeScores(
+  tx: Tx,
+  scores: readonly (Score & { id: string; goldenDigest: string })[],
+): Promise<void> {
+  if (scores.length === 0) return;
+  await tx.execute(sql`
+    UPDATE prospects p SET ${SET_SCORE}, score_digest = ${scoreDigest(sql`r."goldenDigest"`)}, updated_at = now()
+    FROM jsonb_to_recordset(${JSON.stringify(scores)}::jsonb) AS r (id uuid, "goldenDigest" bigint, ${SCORE_COLUMNS})
+    WHERE p.id = r.id AND p.golden_digest = r."goldenDigest"`);
 }
 
 export interface ValueOrigin {
@@ -155,30 +196,4 @@ export async function valueOrigins(tx: Tx, valueIds: Ids): Promise<Map<string, V
   const { rows } = await tx.execute<{ id: string; field: string; freshUntil: string }>(sql`
     SELECT id, field, fresh_until AS "freshUntil" FROM field_values WHERE id = ANY(${uuids(valueIds)})`);
   return new Map(rows.map(({ id, field, freshUntil }) => [id, { field, freshUntil: new Date(freshUntil) }]));
-}
-
-export interface Score {
-  id: string;
-  tier: (typeof tiers)[number];
-  fieldsFilled: number;
-  completenessPct: number;
-  confidencePct: number;
-  freshnessPct: number;
-  scorePct: number;
-  /** As it was read with the record. */
-  digest: string;
-}
-
-/** Writes scores: from here on the prospect is enriched and usable. A record that has changed meanwhile is left. */
-export async function writeScores(tx: Tx, scores: readonly Score[]): Promise<void> {
-  if (scores.length === 0) return;
-  await tx.execute(sql`
-    UPDATE prospects p SET
-      status = 'enriched', tier = s.tier, fields_filled = s."fieldsFilled", completeness_pct = s."completenessPct",
-      confidence_pct = s."confidencePct", freshness_pct = s."freshnessPct", score_pct = s."scorePct",
-      score_digest = s.digest, enriched_at = coalesce(p.enriched_at, now()), updated_at = now()
-    FROM jsonb_to_recordset(${JSON.stringify(scores)}::jsonb) AS s (
-      id uuid, tier text, "fieldsFilled" smallint, "completenessPct" smallint, "confidencePct" smallint,
-      "freshnessPct" smallint, "scorePct" smallint, digest bigint)
-    WHERE p.id = s.id AND p.status <> 'failed' AND p.merged_into IS NULL AND ${SCORE_DIGEST} = s.digest`);
 }

@@ -1,12 +1,13 @@
 /** Derives golden records and scores of prospects from their values; only where something has changed. */
 import type { Tx } from "#db/client.ts";
 import {
+  agedRecords,
   type CurrentValue,
   currentValues,
   lockGoldenRecords,
+  markEnriched,
   type RegistryFacts,
   registryFacts,
-  unscoredRecords,
   type ValueOrigin,
   valueDigests,
   valueOrigins,
@@ -20,8 +21,11 @@ import { matchBlock } from "#src/domain/matching/duplicates.ts";
 
 type Golden = Readonly<Record<string, GoldenAttribute>>;
 
-/** Derives golden records by the survivorship rules. Returns how many are other than before. */
-export async function mergeValues(tx: Tx, ids: readonly string[]): Promise<number> {
+/**
+ * Derives golden records by the survivorship rules, and scores them: a score is always of the record beside it.
+ * Returns how many are other than before.
+ */
+export async function mergeValues(tx: Tx, ids: readonly string[], now: Date): Promise<number> {
   const locked = await lockGoldenRecords(tx, ids);
   // A statement of its own: it sees what was written while we waited for the locks.
   const digests = await valueDigests(
@@ -31,24 +35,20 @@ export async function mergeValues(tx: Tx, ids: readonly string[]): Promise<numbe
   const changed = locked.filter(({ id, digest }) => digests.get(id) !== digest).map(({ id }) => id);
   if (changed.length === 0) return 0;
   const facts = await registryFacts(tx, changed);
-  const values = Map.groupBy(
-    await currentValues(
-      tx,
-      facts.map(({ id }) => id),
-    ),
-    (value) => value.prospectId,
+  const values = await currentValues(
+    tx,
+    facts.map(({ id }) => id),
   );
+  const origins = new Map(values.map((value) => [value.id, value]));
+  const valuesOf = Map.groupBy(values, ({ prospectId }) => prospectId);
   const members = Map.groupBy(facts, ({ keptId }) => keptId);
   const records = facts
     .filter(({ id, keptId }) => id === keptId)
     .map((own) => {
       const merged = (members.get(own.id) ?? []).filter((each) => each !== own);
-      return {
-        id: own.id,
-        golden: goldenOf(own, merged, values),
-        digest: digests.get(own.id) as string,
-        matchName: matchBlock(own),
-      };
+      const golden = goldenOf(own, merged, valuesOf);
+      const digest = digests.get(own.id) as string;
+      return { id: own.id, golden, digest, matchName: matchBlock(own), ...qualityOf(golden, origins, now) };
     });
   return writeGoldenRecords(tx, records);
 }
@@ -70,25 +70,30 @@ function importedOf({ id: _, keptId: __, importedAt, ...attributes }: RegistryFa
   return { attributes, importedAt };
 }
 
-/** Scores golden records into tiers. With the first score a prospect is enriched. Returns how many were scored. */
-export async function scoreRecords(tx: Tx, ids: readonly string[], now: Date): Promise<number> {
-  const records = await unscoredRecords(tx, ids);
-  if (records.length === 0) return 0;
+/**
+ * Makes scored prospects enriched, and scores those anew whose score is of an earlier day: what is known ages.
+ * Returns how many were enriched, and how many scored anew.
+ */
+export async function scoreRecords(
+  tx: Tx,
+  ids: readonly string[],
+  now: Date,
+): Promise<{ enriched: number; rescored: number }> {
+  const records = await agedRecords(tx, ids);
   const origins = await originsOf(
     tx,
     records.map(({ golden }) => golden),
   );
-  const scores = records.map(({ id, digest, golden }) => ({
-    id,
-    digest,
-    ...qualityOf(golden, origins, now),
-  }));
-  await writeScores(tx, scores);
-  return scores.length;
+  await writeScores(
+    tx,
+    records.map(({ golden, ...record }) => ({ ...record, ...qualityOf(golden, origins, now) })),
+  );
+  return { enriched: await markEnriched(tx, ids), rescored: records.length };
 }
 
 /** The values that these records are made of, by their ids. */
-export function originsOf(tx: Tx, records: readonly Golden[]): Promise<Map<string, ValueOrigin>> {
+export async function originsOf(tx: Tx, records: readonly Golden[]): Promise<Map<string, ValueOrigin>> {
+  if (records.length === 0) return new Map();
   const ids = records.flatMap((golden) => Object.values(golden).flatMap((each) => each.fieldValueId ?? []));
   return valueOrigins(tx, [...new Set(ids)]);
 }

@@ -19,7 +19,7 @@ import {
 } from "#db/queries/merges.ts";
 import { ConflictError, InvalidInputError, NotFoundError } from "#src/domain/errors.ts";
 import { type Likeness, likenessOf } from "#src/domain/matching/duplicates.ts";
-import { mergeValues, scoreRecords } from "./golden-records.ts";
+import { mergeValues } from "./golden-records.ts";
 
 export interface Duplicate extends Likeness {
   one: Comparable;
@@ -81,7 +81,7 @@ export async function mergeProspects(
   const rows = await rowsOf(tx, keepId, wanted, locked);
   const mergeId = await recordMerge(tx, { workspaceId, keptId: keepId, reason, mergedBy: by }, rows);
   await mergeInto(tx, keepId, wanted.slice(1));
-  await derive(tx, [keepId], now);
+  await mergeValues(tx, [keepId], now);
   return mergeId;
 }
 
@@ -138,16 +138,10 @@ export async function undoMerge(tx: Tx, { id, by }: { id: string; by: string }, 
   await restoreRows(tx, id);
   const before = await digestsAtMerge(tx, id);
   const after = await valueDigests(tx, [...before.keys()]);
-  await derive(
+  await mergeValues(
     tx,
     [...before.keys()].filter((each) => before.get(each) !== after.get(each)),
     now,
   );
   await markUndone(tx, id, by);
-}
-
-async function derive(tx: Tx, ids: readonly string[], now: Date): Promise<void> {
-  if (ids.length === 0) return;
-  await mergeValues(tx, ids);
-  await scoreRecords(tx, ids, now);
 }

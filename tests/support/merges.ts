@@ -34,7 +34,7 @@ export async function seedEnriched(
 }
 
 export async function derive(tx: Tx, ids: readonly string[]): Promise<void> {
-  await mergeValues(tx, ids);
+  await mergeValues(tx, ids, NOW);
   await scoreRecords(tx, ids, NOW);
 }
 
