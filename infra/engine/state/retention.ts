@@ -3,9 +3,10 @@ import { ulidFloor } from "../protocol/ids.ts";
 import type { Database } from "./database.ts";
 import type { Writer } from "./writer.ts";
 
-/** So many rows of a kind go with one commit, so that others do not wait long for theirs. */
-const BATCH = 500;
-const PAUSE_MS = 20;
+/** Rows that are looked for together; so many of them go with one commit, so that others do not wait long for theirs. */
+const PAGE = 2_000;
+const BATCH = 100;
+const PAUSE_MS = 10;
 
 interface Old {
   /** Chooses by their keys rows that nobody needs any more; $1 is the instant. */
@@ -58,12 +59,16 @@ export async function deleteOld(
   signal?: AbortSignal,
 ): Promise<void> {
   const deleteAll = async ({ find, remove }: Old, ...before: [number, string?]): Promise<void> => {
-    while (!signal?.aborted) {
-      const { rows, fields } = await database.pool.query(`${find} limit ${BATCH}`, before);
+    for (;;) {
+      const { rows, fields } = await database.pool.query(`${find} limit ${PAGE}`, before);
       if (rows.length === 0) return;
-      const keys = fields.map(({ name }) => rows.map((row) => row[name]));
-      await writer.commit({ statements: [{ text: remove, values: [before[0], ...keys] }] });
-      await sleep(PAUSE_MS);
+      while (rows.length > 0) {
+        if (signal?.aborted) return;
+        const batch = rows.splice(0, BATCH);
+        const keys = fields.map(({ name }) => batch.map((row) => row[name]));
+        await writer.commit({ statements: [{ text: remove, values: [before[0], ...keys] }] });
+        await sleep(PAUSE_MS);
+      }
     }
   };
   const beforeMs = nowMs - retentionMs;
