@@ -42,13 +42,11 @@ export interface FieldHistory {
 /** Per field, from the workspace's jobs of the last 90 days: who was eligible, and what one that was asked about cost. */
 export async function fieldHistory(tx: Tx): Promise<FieldHistory[]> {
   const { rows } = await tx.execute<FieldHistory & Record<string, unknown>>(sql`
-    SELECT f.field, sum(f.found + f.not_found + f.failed)::float8
-                    / nullif(sum(f.found + f.not_found + f.failed + f.ineligible), 0) AS "eligibleShare",
-      coalesce((SELECT avg(v.cost_micros)::float8 FROM (
-        SELECT cost_micros FROM field_values WHERE field = f.field AND job_id = (array_agg(j.id ORDER BY j.id DESC))[1]
-        LIMIT 10000) v), 0) AS "meanCostMicros"
-    FROM job_fields f JOIN jobs j ON j.id = f.job_id
-    WHERE j.created_at > now() - interval '90 days' GROUP BY f.field
-    HAVING sum(f.found + f.not_found + f.failed + f.ineligible) > 0`);
+    SELECT field, sum(asked)::float8 / sum(asked + ineligible) AS "eligibleShare",
+           coalesce(sum(cost_micros)::float8 / nullif(sum(asked), 0), 0) AS "meanCostMicros"
+    FROM (SELECT f.field, f.found + f.not_found + f.in_review + f.failed AS asked, f.ineligible, f.cost_micros
+          FROM job_fields f JOIN jobs j ON j.id = f.job_id
+          WHERE j.created_at > now() - interval '90 days') AS recent
+    GROUP BY field HAVING sum(asked + ineligible) > 0`);
   return rows;
 }

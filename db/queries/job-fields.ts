@@ -25,31 +25,43 @@ export const noCounts: Readonly<FieldCounts> = Object.freeze({
   costMicros: 0,
 });
 
+export interface CountedField {
+  id: string;
+  /** Chunks that may be requested at once. */
+  maxOutstanding: number;
+  /** Results to add. */
+  counts: FieldCounts;
+}
+
 /**
- * Adds to a job's field (results, and chunks under way), of which the job may not have heard before, and answers how many
- * more chunks may be requested. Locks the row: callers that touch several fields do so in the order of their names.
- * @param field `maxOutstanding`: chunks that may be requested at once
+ * Adds to a job's fields, of which the job may not have heard before, and answers how many more chunks of each may be
+ * requested. Locks them in the order given until the transaction ends.
+ * @param ended the field of which a chunk is under way no more; null: of none
  */
-export async function updateJobField(
+export async function countJobFields(
   tx: Tx,
   { workspaceId, jobId }: { workspaceId: string; jobId: string },
-  field: { id: string; maxOutstanding: number },
-  { outstanding, counts = noCounts }: { outstanding: number; counts?: FieldCounts | undefined },
-): Promise<{ free: number }> {
-  const { found, notFound, inReview, failed, skipped, ineligible } = counts;
-  const { rows } = await tx.execute<{ free: number }>(sql`
-    INSERT INTO job_fields AS mine (job_id, workspace_id, field, max_outstanding, outstanding,
+  fields: readonly CountedField[],
+  ended: string | null,
+): Promise<{ field: string; free: number }[]> {
+  const added = fields.map(({ counts, ...field }, place) => ({ ...field, ...counts, place }));
+  const { rows } = await tx.execute<{ field: string; free: number }>(sql`
+    INSERT INTO job_fields AS mine (job_id, workspace_id, field, max_outstanding,
                                     found, not_found, in_review, failed, skipped, ineligible)
-    VALUES (${jobId}, ${workspaceId}, ${field.id}, ${field.maxOutstanding}, greatest(${outstanding}::int, 0),
-            ${found}, ${notFound}, ${inReview}, ${failed}, ${skipped}, ${ineligible})
+    SELECT ${jobId}::uuid, ${workspaceId}::uuid, id, "maxOutstanding",
+           found, "notFound", "inReview", failed, skipped, ineligible
+    FROM jsonb_to_recordset(${JSON.stringify(added)}::jsonb) AS added (
+      id text, "maxOutstanding" int, found bigint, "notFound" bigint, "inReview" bigint, failed bigint,
+      skipped bigint, ineligible bigint, place int)
+    ORDER BY place
     ON CONFLICT (job_id, field) DO UPDATE SET
-      outstanding = mine.outstanding + ${outstanding}::int,
+      outstanding = mine.outstanding - (mine.field = coalesce(${ended}::text, ''))::int,
       found = mine.found + excluded.found,
       not_found = mine.not_found + excluded.not_found,
       in_review = mine.in_review + excluded.in_review,
       failed = mine.failed + excluded.failed,
       skipped = mine.skipped + excluded.skipped,
       ineligible = mine.ineligible + excluded.ineligible
-    RETURNING max_outstanding - outstanding AS free`);
-  return { free: rows[0]?.free ?? 0 };
+    RETURNING field, max_outstanding - outstanding AS free`);
+  return rows;
 }

@@ -72,7 +72,10 @@ export async function listSets(tx: Tx): Promise<ReferenceSet[]> {
     SELECT id, dataset, part, file_name AS "fileName", status, rows::int, stored::int, rejected_by AS "rejectedBy",
            activated_at AS "activatedAt"
     FROM reference_sets ORDER BY dataset, part, id`);
-  return rows;
+  return rows.map((row) => ({
+    ...row,
+    activatedAt: row.activatedAt && new Date(row.activatedAt).toISOString(),
+  }));
 }
 
 export interface ReferenceRow {
@@ -80,14 +83,15 @@ export interface ReferenceRow {
   name: string | null;
   county: string | null;
   locality: string | null;
-  /** What of the dataset its file holds, such as a year. */
-  part: string;
+  /** The year that its file is about; null where the dataset has none. */
+  year: number | null;
   body: Record<string, unknown>;
   /** When its file was imported, ISO 8601. */
   importedAt: string;
 }
 
-interface Found extends ReferenceRow, Record<string, unknown> {
+interface Found extends Omit<ReferenceRow, "year">, Record<string, unknown> {
+  part: string;
   blockKey: string | null;
 }
 
@@ -102,7 +106,7 @@ export async function hasReference(tx: Tx, dataset: string): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Rows of these tax ids, newest part first. */
+/** Rows of these tax ids, newest year first. */
 export async function referenceByCui(
   tx: Tx,
   dataset: string,
@@ -129,12 +133,13 @@ export async function referenceByBlock(
 }
 
 function toRow({ cui, name, county, locality, part, body, importedAt }: Found): ReferenceRow {
+  const year = /^\d{4}/.exec(part)?.[0];
   return {
     cui: cui === null ? null : Number(cui),
     name,
     county,
     locality,
-    part,
+    year: year === undefined ? null : Number(year),
     body,
     importedAt: new Date(importedAt).toISOString(),
   };

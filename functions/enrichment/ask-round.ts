@@ -21,6 +21,7 @@ import {
   type WaterfallSource,
 } from "#src/domain/enrichment/waterfall.ts";
 import { maskPersonalNumbersDeep } from "#src/domain/registry/personal-numbers.ts";
+import { cleanEuid, cleanRegistrationNumber } from "#src/domain/registry/registration-number.ts";
 import { REVIEW_MS } from "#src/platform/approvals.ts";
 import { type RunnableField, whileMine } from "#src/platform/chunk-work.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";
@@ -270,7 +271,17 @@ function checkAnswer<Value extends Record<string, unknown>>(
   if (answer.status !== "found" && answer.status !== "review") return answer;
   const parsed = schema.safeParse(answer.value);
   if (!parsed.success) return { status: "failed", code: "bad_value", retryable: false };
-  return { ...answer, value: maskPersonalNumbersDeep(parsed.data) };
+  return { ...answer, value: { ...maskPersonalNumbersDeep(parsed.data), ...registerNumbersOf(parsed.data) } };
+}
+
+/** The trade register's own numbers have thirteen digits since 2024, and are no personal numbers. */
+function registerNumbersOf<Value extends Record<string, unknown>>({ registrationNumber, euid }: Value) {
+  return {
+    ...(typeof registrationNumber === "string"
+      ? { registrationNumber: cleanRegistrationNumber(registrationNumber) }
+      : {}),
+    ...(typeof euid === "string" ? { euid: cleanEuid(euid) } : {}),
+  };
 }
 
 function foundValue(

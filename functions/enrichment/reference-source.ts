@@ -12,7 +12,7 @@ export interface FromReference<Value> {
   dataset: DatasetId;
   /** The register's name, kept as the value's provenance. */
   provider: string;
-  /** The value in the rows of one company, newest part first; null: they say nothing usable. */
+  /** The value in the rows of one company, newest year first; null: they say nothing usable. */
   pick: (rows: readonly ReferenceRow[], target: Target) => Value | null;
   confidencePct: number;
 }

@@ -27,7 +27,8 @@ export async function uploadExport(
 
 /** Files of other public registers, by the names under which they are published (the first group: a year). */
 const REFERENCE_FILES = [
-  { dataset: "financial-statements", name: /^WEB_(?:UU|BL_BS_SL)_AN(\d{4})\.txt$/i },
+  { dataset: "financial-statements", name: /^WEB_UU_AN(\d{4})\.txt$/i, section: "uu" },
+  { dataset: "financial-statements", name: /^WEB_BL_BS_SL_AN(\d{4})\.txt$/i, section: "bl-bs-sl" },
   { dataset: "farm-payments", name: /^plati-(\d{4})\.(?:csv|xlsx)$/i },
   { dataset: "land-improvement", name: /^ouai\.(?:csv|xlsx|pdf)$/i },
 ];
@@ -36,10 +37,14 @@ const REFERENCE_FILES = [
 export async function uploadReference(appUrl: string, exportFile: string): Promise<string[]> {
   const done: string[] = [];
   for (const fileName of readdirSync(dirname(exportFile)).sort()) {
-    for (const { dataset, name } of REFERENCE_FILES) {
+    for (const { dataset, name, section } of REFERENCE_FILES) {
       const match = name.exec(fileName);
       if (!match) continue;
-      const query = new URLSearchParams({ fileName, ...(match[1] ? { year: match[1] } : {}) });
+      const query = new URLSearchParams({
+        fileName,
+        ...(match[1] ? { year: match[1] } : {}),
+        ...(section ? { section } : {}),
+      });
       const body = await openAsBlob(join(dirname(exportFile), fileName));
       const answer = await fetch(`${appUrl}/api/v1/reference/${dataset}?${query}`, { method: "PUT", body });
       const { stored } = await unwrap<{ stored: number }>(answer);

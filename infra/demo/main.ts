@@ -98,7 +98,10 @@ function restartWhatDies(stack: Stack, progress: Progress, errors: string[]): vo
 
 async function waitForInterrupt(stack: Stack): Promise<void> {
   console.log("\nEverything keeps running (--keep); Ctrl-C stops it.");
-  for (const { name, url } of stack.parts) console.log(`  ${name.padEnd(10)} ${url}`);
+  for (const { name, url } of stack.parts) {
+    // The server's own URL names no database of ours.
+    console.log(`  ${name.padEnd(10)} ${name === "postgres" ? stack.env.DATABASE_URL : url}`);
+  }
   // The stack's own signal handler stops all and exits.
   await new Promise(() => {});
 }

@@ -23,13 +23,14 @@ export const HELP = `Imports a registry export, enriches every company in it and
   npm run demo -- [options]
 
   --file PATH      your own export: OD_FIRME.CSV as the trade register publishes it (OD_STARE_FIRMA.CSV and
-                   OD_CAEN_AUTORIZAT.CSV beside it are used too), or any CSV with a tax-id column
+                   OD_CAEN_AUTORIZAT.CSV beside it are used too), or any CSV with a tax-id column; and
+                   beside it, of other registers, WEB_UU_AN2025.txt, plati-2025.csv, ouai.csv
   --rows N         without --file: how many companies the sample has (default 1000)
   --seed N         without --file: another sample (default 1)
   --report PATH    write the result as JSON
   --data PATH      folder for the data while it runs (default .local/demo)
   --replicas N     how many apps share the work (default 1)
-  --live anaf      ask the real tax authority instead of the simulator
+  --live anaf      ask the real register of taxpayers instead of its simulator; all other providers stay simulated
   --keep           leave everything running and the data in place when it is done; Ctrl-C stops it
   --help           this text
 

@@ -37,6 +37,12 @@ export function errorHandler(logger: Logger) {
         : "The request does not fit its schema.";
       return fail(c, 422, { code: "invalid_request", message, ...(field ? { field } : {}) });
     }
+    if (error instanceof SyntaxError) {
+      return fail(c, 400, {
+        code: "not_json",
+        message: "The request's body is not JSON: send a JSON object.",
+      });
+    }
     if (error instanceof HTTPException) {
       return fail(c, error.status as ContentfulStatusCode, {
         code: "http_error",

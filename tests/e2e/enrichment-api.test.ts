@@ -68,6 +68,11 @@ describe("enriching companies that are there already", () => {
     }
     expect(job.fields["cui-validation"]?.found).toBeGreaterThan(180);
     expect(job.fields["legal-data"]?.ineligible).toBeGreaterThan(100);
+    // What fields have cost is what providers were paid, but for what nobody heard the answer of.
+    const spent = Object.values(job.fields).reduce((sum, { costMicros }) => sum + costMicros, 0);
+    const paid = Object.values(job.providers).reduce((sum, { costMicros }) => sum + costMicros, 0);
+    expect(spent).toBeGreaterThan(0);
+    expect(spent).toBe(paid);
   });
 
   it("says beforehand what it would ask and cost", async () => {
@@ -86,6 +91,12 @@ describe("enriching companies that are there already", () => {
       status: 422,
       error: { code: "unknown_field" },
     });
+  });
+
+  it("says so when a request's body is not JSON", async () => {
+    const answer = await fetch(`${main.stack.env.APP_URL}/api/v1/jobs`, { method: "POST", body: "{selection" });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ error: { code: "not_json" } });
   });
 
   it("asks again only for what is missing or stale", async () => {

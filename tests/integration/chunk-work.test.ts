@@ -143,6 +143,7 @@ describe("the chain of work on chunks", () => {
       failed: 0,
       skipped: 0,
       ineligible: 0,
+      costMicros: 0,
     });
   });
 

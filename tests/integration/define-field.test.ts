@@ -59,7 +59,7 @@ async function run(sources: Source<Value>[], line: Partial<RunnableField> = {}) 
   };
   const field = defineField({
     id: "size",
-    schema: z.object({ size: z.number() }),
+    schema: z.looseObject({ size: z.number() }),
     concurrency: 1,
     retries: 0,
     sources,
@@ -203,7 +203,21 @@ describe("the waterfall of a field", () => {
     expect(await values()).toMatchObject(Array.from({ length: 5 }, () => ({ source: "last", cost: 50 })));
   });
 
-  it("refuses a value that does not fit, and masks personal numbers", async () => {
+  it("masks personal numbers, and leaves the trade register's own alone", async () => {
+    const numbers = { registrationNumber: "J2009000111219", slip: "CNP 1800101410019" };
+    const odd = source(
+      "odd",
+      (n) => ({ ...found(n), value: { size: n, ...numbers } }) as SourceAnswer<Value>,
+    );
+    expect(await run([odd])).toMatchObject({ found: 5 });
+    expect((await values())[0]?.value).toEqual({
+      size: 1,
+      registrationNumber: "J2009000111219",
+      slip: "CNP [CNP]",
+    });
+  });
+
+  it("refuses a value that does not fit", async () => {
     const odd = source("odd", (n) => (n === 1 ? found("many" as unknown as number) : found(n)));
     expect(await run([odd])).toMatchObject({ found: 4, failed: 1 });
     expect((await values())[0]).toMatchObject({ status: "failed", code: "bad_value" });

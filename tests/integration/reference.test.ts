@@ -64,18 +64,20 @@ describe("a file of a public register", () => {
     expect(readdirSync(uploads)).toEqual([]);
   });
 
-  it("replaces the former one of its year, and no other", async () => {
+  it("replaces the former one of its year and section, and no other", async () => {
     const header = "CUI,CAEN,I7,I10,I13,I18,I19,I20";
     await load("financial-statements", `${header}\n14837428,111,0,0,100,0,0,1\n`, "2024");
-    await load("financial-statements", `${header}\n14837428,111,0,0,200,0,0,1\n`, "2025");
-    await load("financial-statements", `${header}\n14837428,111,0,0,300,0,0,1\n`, "2025");
+    await load("financial-statements", `${header}\n14837428,111,0,0,200,0,0,1\n`, "2025/uu");
+    await load("financial-statements", `${header}\n14837428,111,0,0,250,0,0,1\n`, "2025/uv");
+    await load("financial-statements", `${header}\n14837428,111,0,0,300,0,0,1\n`, "2025/uv");
     await inWorkspace(db, workspaceId, async (tx) => {
       const rows = (await referenceByCui(tx, "financial-statements", [14_837_428])).get(14_837_428);
       expect(rows).toMatchObject([
-        { part: "2025", body: { turnoverRon: 300 } },
-        { part: "2024", body: { turnoverRon: 100 } },
+        { year: 2025, body: { turnoverRon: 300 } },
+        { year: 2025, body: { turnoverRon: 200 } },
+        { year: 2024, body: { turnoverRon: 100 } },
       ]);
-      expect(await listSets(tx)).toHaveLength(2);
+      expect(await listSets(tx)).toHaveLength(3);
     });
   });
 

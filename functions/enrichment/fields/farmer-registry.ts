@@ -27,8 +27,9 @@ export const farmerRegistry = defineField({
       provider: "afir-payments",
       confidencePct: 95,
       pick(rows) {
-        const year = Number(rows[0]?.part);
-        const newest = rows.filter(({ part }) => Number(part) === year);
+        const year = rows[0]?.year ?? null;
+        if (year === null) return null;
+        const newest = rows.filter((row) => row.year === year);
         const amount = newest.reduce((sum, { body }) => sum + Number(body.amountEuros ?? 0), 0);
         const measures = newest.flatMap(({ body }) =>
           typeof body.measure === "string" ? [body.measure] : [],

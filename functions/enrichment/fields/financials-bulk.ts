@@ -18,7 +18,7 @@ export const financialsBulk = defineField({
       provider: "mfinante",
       confidencePct: 95,
       pick([newest]) {
-        const parsed = Financials.safeParse({ ...newest?.body, financialYear: Number(newest?.part) });
+        const parsed = Financials.safeParse({ ...newest?.body, financialYear: newest?.year });
         return parsed.success ? parsed.data : null;
       },
     }),

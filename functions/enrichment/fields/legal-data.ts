@@ -13,8 +13,7 @@ export const legalData = defineField({
   id: "legal-data",
   schema: LegalData,
   // termene.ro takes 20 companies a second: a chunk of a hundred is 5 s of it.
-  concurrency: 15,
-  throttle: { limit: 20, period: "1s" },
+  concurrency: 5,
   retries: 8,
   sources: [
     askProvider({

@@ -33,6 +33,7 @@ describe("who is worth asking about", () => {
   it.each([
     ["inactive", { attributes: { ...worthy.attributes, deregistered: true } }],
     ["inactive", { attributes: { ...worthy.attributes, inactive: true } }],
+    ["inactive", { attributes: { ...worthy.attributes, insolvencyStatus: "insolvent" } }],
     ["sole_trader", { isNaturalPerson: true }],
     ["tier_too_low", { tier: "unqualified" as const }],
     ["tier_too_low", { tier: null }],
@@ -53,7 +54,7 @@ describe("who is worth asking about", () => {
     expect(attributesOf(rule)).toEqual([
       "deregistered",
       "inactive",
-      "insolvent",
+      "insolvencyStatus",
       "domain",
       "email",
       "turnoverRon",

@@ -38,8 +38,8 @@ export type IneligibleReason =
 
 const RANK: Record<Tier, number> = { unqualified: 0, bronze: 1, silver: 2, gold: 3 };
 
-/** Attributes that speak against a company's being active. */
-const ENDED = ["deregistered", "inactive", "insolvent"] as const;
+/** Attributes that speak against a company's being active, and the value that does. */
+const ENDED = { deregistered: true, inactive: true, insolvencyStatus: "insolvent" } as const;
 
 /** Null when the rule is met, else the first part of it that is not. */
 export function ineligibleBecause(
@@ -48,7 +48,8 @@ export function ineligibleBecause(
 ): IneligibleReason | null {
   if (!rule) return null;
   const known = (name: string) => isKnown(attributes[name]);
-  if (rule.active && ENDED.some((name) => attributes[name] === true)) return "inactive";
+  if (rule.active && Object.entries(ENDED).some(([name, ended]) => attributes[name] === ended))
+    return "inactive";
   if (rule.company && isNaturalPerson) return "sole_trader";
   if (rule.tier && RANK[tier ?? "unqualified"] < RANK[rule.tier]) return "tier_too_low";
   if (rule.has?.some((name) => !known(name))) return "attribute_missing";
@@ -66,7 +67,13 @@ export function attributesOf(rule: Eligibility | undefined): string[] {
   if (!rule) return [];
   const { active, has = [], hasOneOf = [], lacks = [], atLeastOneOf = {} } = rule;
   return [
-    ...new Set([...(active ? ENDED : []), ...has, ...hasOneOf, ...lacks, ...Object.keys(atLeastOneOf)]),
+    ...new Set([
+      ...(active ? Object.keys(ENDED) : []),
+      ...has,
+      ...hasOneOf,
+      ...lacks,
+      ...Object.keys(atLeastOneOf),
+    ]),
   ];
 }
 

@@ -15,15 +15,20 @@ const Query = z.strictObject({
     .string()
     .regex(/^(19|20)\d\d$/)
     .optional(),
+  /** Where the register publishes a year in several files, which of them: each replaces only its own former one. */
+  section: z
+    .string()
+    .regex(/^[a-z0-9-]{1,20}$/)
+    .optional(),
   fileName: z.string().min(1).max(200).default("upload"),
 });
 
 const isDataset = (name: string): name is DatasetId => Object.hasOwn(datasets, name);
 
 /**
- * PUT /reference/:dataset?year=2025&fileName=… — a file of a public register as the body (CSV, Excel workbook or PDF
+ * PUT /reference/:dataset?year=2025&section=…&fileName=… — a file of a public register as the body (CSV, Excel workbook or PDF
  * table): `curl -T WEB_UU_AN2025.txt …/reference/financial-statements?year=2025`. Answers when it is in use; it replaces
- * the former one of the same year. GET /reference — what is in use.
+ * the former one of the same year and section. GET /reference — what is in use.
  */
 export function referenceRoutes(deps: Deps) {
   return new Hono<AppEnv>()
@@ -33,7 +38,7 @@ export function referenceRoutes(deps: Deps) {
         const known = Object.keys(datasets).join(", ");
         throw new NotFoundError("unknown_dataset", `There is no such dataset; there are: ${known}.`);
       }
-      const { year, fileName } = Query.parse(c.req.query());
+      const { year, section, fileName } = Query.parse(c.req.query());
       if (datasets[dataset].yearly && !year) {
         const message = `A file of ${dataset} is about one year: add ?year=, such as ?year=2025.`;
         throw new InvalidInputError("missing_year", message, { field: "year" });
@@ -43,7 +48,7 @@ export function referenceRoutes(deps: Deps) {
       const imported = await importReference(deps, {
         workspaceId: c.get("workspaceId"),
         dataset,
-        part: datasets[dataset].yearly ? (year ?? "") : "",
+        part: [datasets[dataset].yearly ? year : undefined, section].filter(Boolean).join("/"),
         fileName,
         body: Readable.fromWeb(body as ReadableStream),
       });

@@ -21,7 +21,7 @@ import { tableRows } from "./table-rows.ts";
 export interface ReferenceUpload {
   workspaceId: string;
   dataset: DatasetId;
-  /** The year that the file is about; "" for a dataset that is one file. */
+  /** What of the dataset the file holds: "2025", "2025/bl", "" for a dataset that is one file. */
   part: string;
   fileName: string;
   body: Readable;
