@@ -148,18 +148,37 @@ export async function readyWork(
       SET status = 'ready', version = excluded.version, attempt = mine.attempt + 1, run_id = NULL, started_at = NULL`);
 }
 
-/** Marks up to `limit` ready chunks of a job's field as requested, in the chunks' order, and returns them. */
+/**
+ * Marks as many ready chunks of a job's fields as requested as are free, in the chunks' order, counts and returns them.
+ * The caller has locked the fields' counts, in a statement before: what others have made ready since is seen only then.
+ */
 export async function requestReadyWork(
   tx: Tx,
-  { jobId, field, limit, deadlineMs }: { jobId: string; field: string; limit: number; deadlineMs: number },
-): Promise<{ chunkId: string; attempt: number }[]> {
-  const { rows } = await tx.execute<{ chunkId: string; attempt: number }>(sql`
+  jobId: string,
+  fields: readonly { field: string; free: number }[],
+  deadlineMs: number,
+): Promise<{ chunkId: string; field: string; attempt: number }[]> {
+  const open = fields.filter(({ free }) => free > 0);
+  if (open.length === 0) return [];
+  const { rows } = await tx.execute<{ chunkId: string; field: string; attempt: number }>(sql`
     -- Materialized: a sub-select with LIMIT may be run once per row, and then takes more than its limit.
     WITH picked AS MATERIALIZED (
-      SELECT chunk_id FROM chunk_fields WHERE job_id = ${jobId} AND field = ${field} AND status = 'ready'
-      ORDER BY seq LIMIT ${limit} FOR UPDATE)
-    UPDATE chunk_fields mine SET status = 'requested', requested_at = now(), deadline_at = ${after(deadlineMs)}
-    FROM picked WHERE mine.chunk_id = picked.chunk_id AND mine.field = ${field}
-    RETURNING mine.chunk_id AS "chunkId", mine.attempt`);
+      SELECT ready.chunk_id, ready.field
+      FROM unnest(${sql.param(open.map(({ field }) => field))}::text[], ${sql.param(open.map(({ free }) => free))}::int[])
+        AS wanted (field, free)
+      CROSS JOIN LATERAL (
+        SELECT chunk_id, field FROM chunk_fields
+        WHERE job_id = ${jobId} AND field = wanted.field AND status = 'ready'
+        ORDER BY seq LIMIT wanted.free FOR UPDATE) ready
+    ), requested AS (
+      UPDATE chunk_fields mine SET status = 'requested', requested_at = now(), deadline_at = ${after(deadlineMs)}
+      FROM picked WHERE mine.chunk_id = picked.chunk_id AND mine.field = picked.field
+      RETURNING mine.chunk_id, mine.field, mine.attempt
+    ), counted AS (
+      UPDATE job_fields SET outstanding = outstanding + more.chunks
+      FROM (SELECT field, count(*)::int AS chunks FROM requested GROUP BY field) more
+      WHERE job_fields.job_id = ${jobId} AND job_fields.field = more.field
+    )
+    SELECT chunk_id AS "chunkId", field, attempt FROM requested`);
   return rows;
 }

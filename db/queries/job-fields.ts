@@ -47,12 +47,12 @@ export async function countJobFields(
   const added = fields.map(({ counts, ...field }, place) => ({ ...field, ...counts, place }));
   const { rows } = await tx.execute<{ field: string; free: number }>(sql`
     INSERT INTO job_fields AS mine (job_id, workspace_id, field, max_outstanding,
-                                    found, not_found, in_review, failed, skipped, ineligible)
+                                    found, not_found, in_review, failed, skipped, ineligible, cost_micros)
     SELECT ${jobId}::uuid, ${workspaceId}::uuid, id, "maxOutstanding",
-           found, "notFound", "inReview", failed, skipped, ineligible
+           found, "notFound", "inReview", failed, skipped, ineligible, "costMicros"
     FROM jsonb_to_recordset(${JSON.stringify(added)}::jsonb) AS added (
       id text, "maxOutstanding" int, found bigint, "notFound" bigint, "inReview" bigint, failed bigint,
-      skipped bigint, ineligible bigint, place int)
+      skipped bigint, ineligible bigint, "costMicros" bigint, place int)
     ORDER BY place
     ON CONFLICT (job_id, field) DO UPDATE SET
       outstanding = mine.outstanding - (mine.field = coalesce(${ended}::text, ''))::int,
@@ -61,7 +61,8 @@ export async function countJobFields(
       in_review = mine.in_review + excluded.in_review,
       failed = mine.failed + excluded.failed,
       skipped = mine.skipped + excluded.skipped,
-      ineligible = mine.ineligible + excluded.ineligible
+      ineligible = mine.ineligible + excluded.ineligible,
+      cost_micros = mine.cost_micros + excluded.cost_micros
     RETURNING field, max_outstanding - outstanding AS free`);
   return rows;
 }

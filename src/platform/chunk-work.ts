@@ -22,7 +22,7 @@ import {
 import { countChunkOutcomes, endChunk, failUnfinishedProspects } from "#db/queries/chunks.ts";
 import { addDeadLetters, removeDeadLetters } from "#db/queries/dead-letters.ts";
 import { countFieldValues, failMissingValues, failProspectsByField } from "#db/queries/field-values.ts";
-import { type FieldCounts, noCounts, updateJobField } from "#db/queries/job-fields.ts";
+import { countJobFields, type FieldCounts, noCounts } from "#db/queries/job-fields.ts";
 import type { Eligibility } from "#src/domain/enrichment/eligibility.ts";
 import {
   nextStage,
@@ -149,7 +149,7 @@ export async function startChunks(
   plan: RunnablePlan,
   job: { workspaceId: string; jobId: string; priority?: number },
 ): Promise<void> {
-  for (const id of firstFields(plan)) await requestMore(tx, deps, plan, job, id, { outstanding: 0 });
+  await requestMore(tx, deps, plan, job, firstFields(plan), null);
 }
 
 /** The fields that a fresh chunk starts with, in the order of their names. */
@@ -188,18 +188,25 @@ async function end(
   // An optional field changes nothing in how its prospects stand.
   if (!field || field.required) await countChunkOutcomes(tx, key.chunkId);
 
-  const fields = readyFields(plan, await chunkWork(tx, key.chunkId)).map((id) => ({ id, version: 0 }));
-  await readyWork(tx, { ...key, seq }, fields);
-  const touched = inLockOrder(plan, [key.field, ...fields.map(({ id }) => id)]);
-  for (const id of touched) {
-    const change = id === key.field ? { outstanding: -1, counts } : { outstanding: 0 };
-    await requestMore(tx, deps, plan, key, id, change);
+  const work = await chunkWork(tx, key.chunkId);
+  const fields = readyFields(plan, work);
+  await readyWork(
+    tx,
+    { ...key, seq },
+    fields.map((id) => ({ id, version: 0 })),
+  );
+  for (const id of fields) work.set(id, { status: "ready", version: 0, endedOnce: false });
+  const touched = inLockOrder(plan, [key.field, ...fields]);
+  const requested = await requestMore(tx, deps, plan, key, touched, { id: key.field, counts });
+  for (const { chunkId, field: id } of requested) {
+    const mine = chunkId === key.chunkId ? work.get(id) : undefined;
+    if (mine) mine.status = "requested";
   }
   // Decided last: whether others are under way on this chunk is known only now.
-  const stage = nextStage(plan, await chunkWork(tx, key.chunkId), field ? valuesVersion + 1 : valuesVersion);
+  const stage = nextStage(plan, work, field ? valuesVersion + 1 : valuesVersion);
   if (stage.ready) {
     await readyWork(tx, { ...key, seq }, [stage.ready]);
-    await requestMore(tx, deps, plan, key, stage.ready.id, { outstanding: 0 });
+    await requestMore(tx, deps, plan, key, [stage.ready.id], null);
   }
   if (stage.ended) await endChunk(tx, key.chunkId);
 }
@@ -229,34 +236,27 @@ async function settleField(
   return { ...counts, ineligible, skipped: skipped - ineligible };
 }
 
+/** Requests what is ready of these fields as far as the window allows, and returns it. `ended` has ended on a chunk. */
 async function requestMore(
   tx: Tx,
   deps: ChunkWorkDeps,
   plan: RunnablePlan,
-  job: { workspaceId: string; jobId: string; priority?: number | undefined },
-  field: string,
-  change: { outstanding: number; counts?: FieldCounts },
-): Promise<void> {
-  const counted = { id: field, maxOutstanding: plan.maxOutstanding.get(field) ?? 1 };
-  const { free } = await updateJobField(tx, job, counted, change);
-  if (free <= 0) return;
-  const deadlineMs = requestDeadlineMs(deps);
-  const requested = await requestReadyWork(tx, { jobId: job.jobId, field, limit: free, deadlineMs });
-  if (requested.length === 0) return;
-  await updateJobField(tx, job, counted, { outstanding: requested.length });
+  { workspaceId, jobId, priority = 0 }: { workspaceId: string; jobId: string; priority?: number | undefined },
+  ids: readonly string[],
+  ended: { id: string; counts: FieldCounts } | null,
+): Promise<{ chunkId: string; field: string }[]> {
+  const counted = ids.map((id) => ({
+    id,
+    maxOutstanding: plan.maxOutstanding.get(id) ?? 1,
+    counts: id === ended?.id ? ended.counts : noCounts,
+  }));
+  const free = await countJobFields(tx, { workspaceId, jobId }, counted, ended?.id ?? null);
+  const requested = await requestReadyWork(tx, jobId, free, requestDeadlineMs(deps));
   await addToOutbox(
     tx,
-    requested.map(({ chunkId, attempt }) =>
-      fieldRequested.create({
-        workspaceId: job.workspaceId,
-        jobId: job.jobId,
-        chunkId,
-        field,
-        attempt,
-        priority: job.priority ?? 0,
-      }),
-    ),
+    requested.map((work) => fieldRequested.create({ workspaceId, jobId, ...work, priority })),
   );
+  return requested;
 }
 
 async function requestAgain(tx: Tx, deps: ChunkWorkDeps, work: FieldRequest, delayMs: number): Promise<void> {
