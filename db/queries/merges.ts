@@ -10,7 +10,12 @@ export interface LockedProspect {
   mergedInto: string | null;
 }
 
-/** Locks prospects and those merged into them, in the order of their ids. */
+/** Merges and undos of a workspace take turns: each sees whole what the one before has done. Until the transaction ends. */
+export async function takeMergeTurn(tx: Tx): Promise<void> {
+  await tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended('merges:' || current_workspace(), 0))`);
+}
+
+/** Locks prospects and those merged into them, in the order of their ids, against work of jobs. */
 export async function lockForMerge(tx: Tx, ids: readonly string[]): Promise<LockedProspect[]> {
   const list = sql`${sql.param([...ids])}::uuid[]`;
   const { rows } = await tx.execute<LockedProspect & Record<string, unknown>>(sql`
@@ -101,15 +106,15 @@ export async function listMerges(
   }));
 }
 
-/** Locks a merge; null: there is none. */
-export async function lockMerge(
+/** Which prospects a merge touched; null: there is none. */
+export async function mergeState(
   tx: Tx,
   id: string,
 ): Promise<{ undone: boolean; prospectIds: string[] } | null> {
   const { rows } = await tx.execute<{ undone: boolean; prospectIds: string[] }>(sql`
     SELECT undone_at IS NOT NULL AS undone,
            ARRAY(SELECT prospect_id FROM merge_rows WHERE merge_id = m.id ORDER BY 1) AS "prospectIds"
-    FROM merges m WHERE id = ${id} FOR UPDATE`);
+    FROM merges m WHERE id = ${id}`);
   return rows[0] ?? null;
 }
 

@@ -9,13 +9,14 @@ import {
   digestsAtMerge,
   type LockedProspect,
   lockForMerge,
-  lockMerge,
   markUndone,
   mergeBuiltOn,
   mergeInto,
+  mergeState,
   type NewMergeRow,
   recordMerge,
   restoreRows,
+  takeMergeTurn,
 } from "#db/queries/merges.ts";
 import { ConflictError, InvalidInputError, NotFoundError } from "#src/domain/errors.ts";
 import { type Likeness, likenessOf } from "#src/domain/matching/duplicates.ts";
@@ -72,6 +73,7 @@ export async function mergeProspects(
       field: "mergeIds",
     });
   const wanted = [keepId, ...new Set(mergeIds)];
+  await takeMergeTurn(tx);
   const locked = await lockForMerge(tx, wanted);
   for (const id of wanted)
     checkMergeable(
@@ -128,7 +130,8 @@ async function rowsOf(
  * @throws NotFoundError; ConflictError when it was undone before, or when a later merge builds on it
  */
 export async function undoMerge(tx: Tx, { id, by }: { id: string; by: string }, now: Date): Promise<void> {
-  const merge = await lockMerge(tx, id);
+  await takeMergeTurn(tx);
+  const merge = await mergeState(tx, id);
   if (!merge) throw new NotFoundError("merge_not_found", "There is no such merge.");
   if (merge.undone) throw new ConflictError("already_undone", "This merge was undone before.");
   await lockForMerge(tx, merge.prospectIds);

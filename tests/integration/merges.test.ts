@@ -195,6 +195,22 @@ describe("undoing a merge", () => {
   });
 });
 
+describe("merges at the same time", () => {
+  it("take turns, so that undoing them leaves no trace", async () => {
+    const before = await allRows(db, job.workspaceId);
+    for (let round = 0; round < 5; round++) {
+      const results = await Promise.allSettled([merge(0, 1), merge(2, 0), merge(3, 2)]);
+      const done = results.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+      for (const each of results)
+        if (each.status === "rejected") expect(each.reason).toMatchObject({ code: "already_merged" });
+      expect(done.length).toBeGreaterThan(0);
+      // Ids are in the order in which they were made.
+      for (const mergeId of done.sort().toReversed()) await undo(mergeId);
+      expect(await allRows(db, job.workspaceId)).toEqual(before);
+    }
+  });
+});
+
 describe("duplicates", () => {
   const page = (afterId: string | null = null) =>
     inJob((tx) => findDuplicates(tx, { afterId, minScore: 75 }));
