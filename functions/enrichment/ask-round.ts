@@ -1,6 +1,5 @@
 /** One round of a field on a chunk: its sources asked in order, what they say written as it comes. */
 import type { z } from "zod";
-import { inWorkspace } from "#db/client.ts";
 import { type NewApproval, requestApprovals } from "#db/queries/approvals.ts";
 import type { WorkKey } from "#db/queries/chunk-work.ts";
 import {
@@ -9,30 +8,31 @@ import {
   targetsOfField,
   writeFieldValues,
 } from "#db/queries/field-values.ts";
-import { outcomesAround, recordOutcomes, type SourceOutcome } from "#db/queries/source-outcomes.ts";
+import { recordOutcomes, type SourceOutcome } from "#db/queries/source-outcomes.ts";
 import type { Deps } from "#src/deps.ts";
 import { attributesOf, ineligibleBecause } from "#src/domain/enrichment/eligibility.ts";
-import {
-  drawOf,
-  indexOutcomes,
-  nextSource,
-  planWaterfall,
-  segmentOf,
-  type WaterfallSource,
-} from "#src/domain/enrichment/waterfall.ts";
-import { maskPersonalNumbersDeep } from "#src/domain/registry/personal-numbers.ts";
-import { cleanEuid, cleanRegistrationNumber } from "#src/domain/registry/registration-number.ts";
+import { segmentOf } from "#src/domain/enrichment/waterfall.ts";
 import { REVIEW_MS } from "#src/platform/approvals.ts";
 import { type RunnableField, whileMine } from "#src/platform/chunk-work.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";
-import type { Source, SourceAnswer } from "./source.ts";
+import {
+  type End,
+  type Enquiry,
+  endOf,
+  enquiriesOf,
+  type Last,
+  nextWay,
+  type Way,
+  waysOf,
+} from "./enquiry.ts";
+import { approvalOf, checkAnswer, emptyValue, foundValue } from "./kept-values.ts";
+import type { Source } from "./source.ts";
 
 export interface Round<Value> {
   schema: z.ZodType<Value>;
   sources: readonly Source<Value>[];
   line: RunnableField;
-  /** Nobody is asked again after this round; nobody is waited for any more. */
-  last: { round: boolean; wait: boolean };
+  last: Last;
 }
 
 export interface RoundResult {
@@ -108,64 +108,6 @@ export async function askRound<Value extends Record<string, unknown>>(
 
 const longer = (one: Wait | null, other: Wait): Wait => (one && one.ms > other.ms ? one : other);
 
-/** A source under a name of its own: a field may ask one provider in several ways. */
-interface Way<Value> extends WaterfallSource {
-  from: Source<Value>;
-}
-
-function waysOf<Value>(deps: Deps, sources: readonly Source<Value>[]): Way<Value>[] {
-  const providers = sources.map(({ provider }) => provider);
-  return sources.map((from, at) => ({
-    source: providers.indexOf(from.provider) === at ? from.provider : `${from.provider}:${at + 1}`,
-    priceMicros: from.priceMicros?.(deps) ?? 0,
-    from,
-  }));
-}
-
-type Unanswered = Exclude<SourceAnswer<unknown>, { status: "found" } | { status: "passed" }>;
-
-/** One prospect on its way through the sources. */
-interface Enquiry<Value> {
-  target: Target;
-  order: readonly Way<Value>[];
-  asked: Set<string>;
-  spentMicros: number;
-  found: boolean;
-  heard: { source: string; answer: Unanswered }[];
-}
-
-async function enquiriesOf<Value>(
-  deps: Deps,
-  key: WorkKey,
-  ways: readonly Way<Value>[],
-  line: RunnableField,
-  targets: readonly Target[],
-): Promise<Enquiry<Value>[]> {
-  const learned = line.order === "learned" && ways.length > 1 && targets.length > 0;
-  const outcomes = learned
-    ? indexOutcomes(
-        await inWorkspace(deps.db, key.workspaceId, (tx) =>
-          outcomesAround(tx, key.field, targets.map(segmentOf)),
-        ),
-      )
-    : null;
-  return targets.map((target) => ({
-    target,
-    order: outcomes ? planWaterfall(ways, outcomes, segmentOf(target), drawOf(target.id)) : ways,
-    asked: new Set<string>(),
-    spentMicros: 0,
-    found: false,
-    heard: [],
-  }));
-}
-
-function nextWay<Value>(
-  { found, order, asked, spentMicros }: Enquiry<Value>,
-  { maxCostMicros = Number.POSITIVE_INFINITY }: RunnableField,
-): Way<Value> | null {
-  return found ? null : nextSource(order, { asked, spentMicros, maxCostMicros });
-}
-
 /** Asks one source about those whose turn it is, and writes the values that it has found. */
 async function askWay<Value extends Record<string, unknown>>(
   deps: Deps,
@@ -234,119 +176,4 @@ function factsOf({ isNaturalPerson, tier, values, golden }: Target) {
     Object.entries(value).filter(([, each]) => each !== null),
   );
   return { isNaturalPerson, tier, attributes: { ...golden, ...Object.fromEntries(said) } };
-}
-
-type End =
-  | {
-      status: "settled";
-      source: string;
-      answer: Extract<Unanswered, { status: "notFound" | "failed" | "review" }>;
-    }
-  | { status: "again" }
-  | { status: "unavailable" }
-  | { status: "passed" };
-
-/** What it comes to when no source has found a value. "Not found" by one says more than the failure of another. */
-function endOf({ heard }: Enquiry<unknown>, last: Round<unknown>["last"]): End {
-  const again = heard.some(({ answer }) => answer.status === "failed" && answer.retryable);
-  if (again && !last.round) return { status: "again" };
-  const missed = heard.find(({ answer }) => answer.status === "unavailable");
-  if (missed && !last.wait) return { status: "unavailable" };
-  const rank = { review: -1, notFound: 0, failed: 1, unavailable: 2 };
-  const [best] = heard.toSorted((a, b) => rank[a.answer.status] - rank[b.answer.status]);
-  if (!best) return { status: "passed" };
-  return best.answer.status === "unavailable"
-    ? { status: "settled", source: best.source, answer: STILL_UNAVAILABLE }
-    : { status: "settled", source: best.source, answer: best.answer };
-}
-
-const STILL_UNAVAILABLE = { status: "failed", code: "provider_unavailable", retryable: false } as const;
-
-/** Outside data: a value that does not fit its schema is no value, and no personal number passes. */
-function checkAnswer<Value extends Record<string, unknown>>(
-  schema: z.ZodType<Value>,
-  answer: SourceAnswer<Value> | undefined,
-): SourceAnswer<Value> {
-  if (!answer) return { status: "failed", code: "no_answer", retryable: true };
-  if (answer.status !== "found" && answer.status !== "review") return answer;
-  const parsed = schema.safeParse(answer.value);
-  if (!parsed.success) return { status: "failed", code: "bad_value", retryable: false };
-  return { ...answer, value: { ...maskPersonalNumbersDeep(parsed.data), ...registerNumbersOf(parsed.data) } };
-}
-
-/** The trade register's own numbers have thirteen digits since 2024, and are no personal numbers. */
-function registerNumbersOf<Value extends Record<string, unknown>>({ registrationNumber, euid }: Value) {
-  return {
-    ...(typeof registrationNumber === "string"
-      ? { registrationNumber: cleanRegistrationNumber(registrationNumber) }
-      : {}),
-    ...(typeof euid === "string" ? { euid: cleanEuid(euid) } : {}),
-  };
-}
-
-function foundValue(
-  { target, spentMicros }: Enquiry<unknown>,
-  source: string,
-  answer: Extract<SourceAnswer<Record<string, unknown>>, { status: "found" }>,
-  freshMs: number,
-): NewFieldValue {
-  const { value, confidencePct, snapshotId, observedAt } = answer;
-  return {
-    prospectId: target.id,
-    status: "found",
-    value,
-    source,
-    confidencePct,
-    costMicros: spentMicros,
-    snapshotId,
-    errorCode: null,
-    observedAt,
-    freshUntil: new Date(observedAt.getTime() + freshMs),
-  };
-}
-
-function approvalOf(
-  { target }: Enquiry<unknown>,
-  source: string,
-  answer: Extract<Unanswered, { status: "review" }>,
-  { freshMs }: RunnableField,
-  expiresAt: Date,
-): NewApproval {
-  const { confidencePct, reasons } = answer;
-  const value = answer.value as Record<string, unknown>;
-  return {
-    ...{ prospectId: target.id, source, value, confidencePct, reasons, expiresAt },
-    freshForMs: freshMs,
-    defaultDecision: "reject",
-  };
-}
-
-function emptyValue(
-  deps: Deps,
-  { target, spentMicros }: Enquiry<unknown>,
-  { source, answer }: Extract<End, { status: "settled" }>,
-  { absentMs }: RunnableField,
-  reviewEndsAt: Date,
-): NewFieldValue {
-  const failed = answer.status === "failed";
-  const observedAt = failed ? deps.now() : answer.observedAt;
-  const freshUntil = {
-    // A failure is never fresh: the next job asks again.
-    failed: observedAt,
-    review: reviewEndsAt,
-    notFound: new Date(observedAt.getTime() + absentMs),
-  };
-  const status = { failed: "failed", review: "in_review", notFound: "not_found" } as const;
-  return {
-    prospectId: target.id,
-    status: status[answer.status],
-    value: null,
-    source,
-    confidencePct: null,
-    costMicros: spentMicros,
-    snapshotId: failed ? null : answer.snapshotId,
-    errorCode: failed ? answer.code : null,
-    observedAt,
-    freshUntil: freshUntil[answer.status],
-  };
 }
