@@ -14,14 +14,16 @@ export class PartitionQueue {
   missed = false;
   /** In a ring, waiting for its turn. */
   queued = false;
-  /** Waiting for a slot or for a time; it is in no ring then. */
-  blocked = false;
-  /** Gives up what it is blocked by; set while it is blocked. */
+  /** Gives up the slot or the time that it waits for; it is in no ring then. Null while it waits for none. */
   stopWaiting: (() => void) | null = null;
 
   constructor(name: string) {
     this.name = name;
     this.read = readPartition(name);
+  }
+
+  get blocked(): boolean {
+    return this.stopWaiting !== null;
   }
 
   /** Puts an item in its place; false when it belongs behind what only the database knows. */

@@ -41,7 +41,7 @@ test("partitions that only the database knows get their turn while memory is ful
     await vi.advanceTimersByTimeAsync(1_000);
     for (let partition = store.next(); partition; partition = store.next()) {
       served.add(partition.name);
-      partition.blocked = true;
+      partition.stopWaiting = () => {};
     }
     expect(known.size).toBeLessThanOrEqual(10);
   }

@@ -193,7 +193,6 @@ export class Scheduler {
 
   #loadThrottle(partition: PartitionQueue, key: string): void {
     let waiting = true;
-    partition.blocked = true;
     partition.stopWaiting = () => {
       waiting = false;
     };
@@ -224,14 +223,12 @@ export class Scheduler {
 
   #block(partition: PartitionQueue, waitMs: number): void {
     const timer = setTimeout(() => this.#unblock(partition), Math.ceil(waitMs)).unref();
-    partition.blocked = true;
     partition.stopWaiting = () => clearTimeout(timer);
   }
 
   #wait(partition: PartitionQueue, slot: Slot): void {
     const waiters = this.#waiters.get(slot.key) ?? new Set();
     this.#waiters.set(slot.key, waiters.add(partition));
-    partition.blocked = true;
     partition.stopWaiting = () => waiters.delete(partition);
   }
 
@@ -243,7 +240,6 @@ export class Scheduler {
   }
 
   #unblock(partition: PartitionQueue): void {
-    partition.blocked = false;
     partition.stopWaiting = null;
     this.#partitions.requeue(partition);
     this.#kick();

@@ -65,7 +65,31 @@ test("what is older than the retention goes, in batches; what goes on, or ended 
     `insert into run_key (fn_id, key, run_id, expires_at_ms) values ('${FN}', 'old', 'r', $1), ('${FN}', 'new', 'r', $2)`,
     [NOW - 1, NOW + HOUR],
   );
+  const gates = {
+    "r0|past": [1, -1],
+    "r0|coming": [1, HOUR],
+    "s|goes on": [running[0], -1],
+    "s|ended": [young[0], -1],
+  };
+  for (const [key, [state, inMs]] of Object.entries(gates))
+    await db.query("insert into gate (key, state, expires_at_ms) values ($1, $2, $3)", [
+      key,
+      JSON.stringify(state),
+      NOW + Number(inMs),
+    ]);
+  for (const [id, status, hoursAgo] of [
+    ["old", "done", 30],
+    ["recent", "done", 1],
+    ["going on", "running", null],
+  ])
+    await db.query(
+      `insert into bulk_operation (id, kind, filter, rate, total, status, ended_at)
+       values ($1, 'cancel', '{}', 1, 1, $2, now() - make_interval(hours => $3))`,
+      [id, status, hoursAgo],
+    );
   await deleteOld({ database, writer }, 24 * HOUR, NOW);
+  expect(await left("gate", "key")).toEqual(["r0|coming", "s|goes on"]);
+  expect(await left("bulk_operation", "id")).toEqual(["going on", "recent"]);
   const stays = [...running, ...endedLate, ...young].sort();
   expect(await left("run", "id")).toEqual(stays);
   expect(await left("step")).toEqual(stays);
