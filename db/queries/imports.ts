@@ -19,18 +19,28 @@ export interface NewImport {
   /** Hexadecimal. */
   sha256: string;
   filter: ImportFilter;
+  /** What the job's paid calls may cost at most; null: no limit of its own. */
+  maxCostMicros: number | null;
+  maxCostMicrosPerProspect: number | null;
 }
 
 /** Writes an import that waits to be loaded, and the job it belongs to. */
 export async function createImport(tx: Tx, input: NewImport): Promise<{ importId: string; jobId: string }> {
+  const { maxCostMicros, maxCostMicrosPerProspect, ...file } = input;
   const [job] = await tx
     .insert(jobs)
-    .values({ workspaceId: input.workspaceId, kind: "import", status: "queued" })
+    .values({
+      workspaceId: input.workspaceId,
+      kind: "import",
+      status: "queued",
+      maxCostMicros,
+      maxCostMicrosPerProspect,
+    })
     .returning({ id: jobs.id });
   const jobId = (job as { id: string }).id;
   const [row] = await tx
     .insert(imports)
-    .values({ ...input, jobId })
+    .values({ ...file, jobId })
     .returning({ id: imports.id });
   return { importId: (row as { id: string }).id, jobId };
 }

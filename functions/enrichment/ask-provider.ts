@@ -82,11 +82,11 @@ function toAnswer<Body, Value>(
     case "unknown":
       return { status: "failed", code: "outcome_unknown", retryable: false };
     case "overBudget":
-      return { status: "failed", code: `over_budget_${result.scope}`, retryable: false };
+      return { status: "failed", code: `over_budget_${result.scope}`, retryable: false, notAsked: true };
     case "unavailable":
       // Credit does not come back while we wait; a breaker closes.
       return result.reason === "spent" || result.reason === "unauthorized"
-        ? { status: "failed", code: `provider_${result.reason}`, retryable: false }
+        ? { status: "failed", code: `provider_${result.reason}`, retryable: false, notAsked: true }
         : { status: "unavailable" };
   }
 }

@@ -89,18 +89,25 @@ export type End =
   | { status: "unavailable" }
   | { status: "passed" };
 
-/** What it comes to when no source has found a value. "Not found" by one says more than the failure of another. */
+/**
+ * What it comes to when no source has found a value. "Not found" by one says more than the failure of another, and less
+ * than that one was not asked.
+ */
 export function endOf({ heard }: Enquiry<unknown>, last: Last): End {
   const again = heard.some(({ answer }) => answer.status === "failed" && answer.retryable);
   if (again && !last.round) return { status: "again" };
   const missed = heard.find(({ answer }) => answer.status === "unavailable");
   if (missed && !last.wait) return { status: "unavailable" };
-  const rank = { review: -1, notFound: 0, failed: 1, unavailable: 2 };
-  const [best] = heard.toSorted((a, b) => rank[a.answer.status] - rank[b.answer.status]);
+  const [best] = heard.toSorted((a, b) => rankOf(a.answer) - rankOf(b.answer));
   if (!best) return { status: "passed" };
   return best.answer.status === "unavailable"
     ? { status: "settled", source: best.source, answer: STILL_UNAVAILABLE }
     : { status: "settled", source: best.source, answer: best.answer };
+}
+
+function rankOf(answer: Unanswered): number {
+  if (answer.status === "failed" && answer.notAsked) return 1;
+  return { review: 0, notFound: 2, failed: 3, unavailable: 4 }[answer.status];
 }
 
 const STILL_UNAVAILABLE = { status: "failed", code: "provider_unavailable", retryable: false } as const;

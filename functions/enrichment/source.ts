@@ -24,8 +24,11 @@ export type SourceAnswer<Value> =
       observedAt: Date;
       costMicros?: number;
     }
-  /** `retryable`: the next round asks again; in the last round the result stands. */
-  | { status: "failed"; code: string; retryable: boolean }
+  /**
+   * `retryable`: the next round asks again; in the last round the result stands. `notAsked`: it was left out for want of
+   * money or credit, so the question stays open whatever other sources say.
+   */
+  | { status: "failed"; code: string; retryable: boolean; notAsked?: boolean }
   /** It cannot be asked now, or for long: the next source is; with none left, the field comes back later. */
   | { status: "unavailable" }
   /** It has nothing to ask with, or is not in use: as if it were not there. */

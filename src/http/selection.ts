@@ -14,21 +14,19 @@ export const Selection = z.strictObject({
   ids: z.array(z.uuid()).min(1).max(100).optional(),
 });
 
-const euros = z.number().min(0).max(1_000_000);
+/** Micro-euros: a million make a euro. */
+const micros = z.int().min(0).max(1_000_000_000_000);
 
 /** What work may cost and how it is wanted. */
 export const WorkOptions = z.strictObject({
   /** Ids of fields; those that they need come with them. Default: all. */
   fields: z.array(z.string()).min(1).optional(),
-  maxCostEuros: euros.optional(),
-  maxCostEurosPerProspect: euros.optional(),
+  /** What its paid calls may cost at most, together and for each prospect. Default: the workspace's budgets alone. */
+  maxCostMicros: micros.nullable().default(null),
+  maxCostMicrosPerProspect: micros.nullable().default(null),
   /** Seconds by which it jumps ahead of other work. */
   priority: z.int().min(0).max(600).default(0),
 });
-
-/** Euros of the API in the micro-euros that we count in; null where none were given. */
-export const toMicros = (amount: number | undefined): number | null =>
-  amount === undefined ? null : Math.round(amount * 1_000_000);
 
 /** @throws InvalidInputError that names the first field which the plan does not have */
 export function checkFields(plan: RunnablePlan, fields: readonly string[] | undefined): void {

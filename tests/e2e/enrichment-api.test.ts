@@ -84,7 +84,7 @@ describe("enriching companies that are there already", () => {
     expect((legal?.fresh ?? 0) + (legal?.eligible ?? 0)).toBeLessThan(100);
     const none = await api<Estimate>("POST", "/jobs/estimate", {
       selection: { county: "Nowhere" },
-      maxCostEuros: 1,
+      maxCostMicros: 1_000_000,
     });
     expect(none.data).toMatchObject({ prospects: 0, costMicros: { most: 0 } });
     expect(await api("POST", "/jobs/estimate", { selection: {}, fields: ["shoe-size"] })).toMatchObject({
@@ -94,7 +94,10 @@ describe("enriching companies that are there already", () => {
   });
 
   it("says so when a request's body is not JSON", async () => {
-    const answer = await fetch(`${main.stack.env.APP_URL}/api/v1/jobs`, { method: "POST", body: "{selection" });
+    const answer = await fetch(`${main.stack.env.APP_URL}/api/v1/jobs`, {
+      method: "POST",
+      body: "{selection",
+    });
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ error: { code: "not_json" } });
   });
@@ -114,6 +117,24 @@ describe("enriching companies that are there already", () => {
     expect(job).toMatchObject({ status: "done", import: null, prospects: { total: 200, enriched: 200 } });
     expect(job.fields["cui-validation"]).toMatchObject({ skipped: 200 });
     expect(await calls()).toEqual(before);
+  });
+
+  it("never spends more than a job may cost", async () => {
+    const silver = await api<{ id: string }[]>("GET", "/prospects?tier=silver&limit=100");
+    const ids = silver.data.map(({ id }) => id);
+    await main.query("UPDATE field_values SET fresh_until = now() WHERE field = 'legal-data'");
+    await main.query("UPDATE snapshots SET as_of = as_of - 1 WHERE provider IN ('termene', 'listafirme', 'openapi-ro')");
+    const request = { selection: { ids }, fields: ["legal-data"], maxCostMicros: 200_000 };
+    const { data } = await api<{ jobId: string }>("POST", "/jobs", request);
+    const job = await main.finished(data.jobId);
+    const spent = Object.values(job.providers).reduce((sum, { costMicros }) => sum + costMicros, 0);
+    expect(spent).toBeGreaterThan(0);
+    expect(spent).toBeLessThanOrEqual(200_000);
+    const codes = await main.query<{ code: string }>(
+      "SELECT DISTINCT error_code AS code FROM field_values WHERE job_id = $1 AND status = 'failed'",
+      [data.jobId],
+    );
+    expect(codes).toEqual([{ code: "over_budget_job" }]);
   });
 
   it("enriches one company at once, when somebody waits for it", async () => {

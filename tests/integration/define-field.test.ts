@@ -158,6 +158,12 @@ describe("the waterfall of a field", () => {
     expect(await run([first, second])).toMatchObject({ failed: 1, notFound: 4 });
   });
 
+  it("leaves the question open where a source was not asked for want of money", async () => {
+    const dear = source("dear", () => ({ ...failed(false), notAsked: true }) as SourceAnswer<Value>);
+    const free = source("free", (n) => (n === 1 ? found(n) : notFound()));
+    expect(await run([dear, free])).toMatchObject({ found: 1, notFound: 0, failed: 4 });
+  });
+
   it("keeps what it has and comes back later when all that is left is unavailable", async () => {
     const first = source("first", (n, time) =>
       n === 1 ? found(1) : time < 3 ? { status: "unavailable" } : found(n),

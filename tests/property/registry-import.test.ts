@@ -104,6 +104,7 @@ it("accounts for every row of any bytes, and keeps no personal number of them", 
         createImport(tx, {
           ...{ workspaceId, fileName: "any.csv", format, delimiter, filePath: file, sizeBytes, sha256: "" },
           ...{ statesPath: null, activitiesPath: null, filter: {} },
+          ...{ maxCostMicros: null, maxCostMicrosPerProspect: null },
         }),
       );
       const counts = await loadImport(db, { workspaceId, importId }, { segmentRows });

@@ -73,6 +73,8 @@ export async function prepareImport(
   });
   const created = await inWorkspace(db, workspaceId, (tx) =>
     createImport(tx, {
+      maxCostMicros: null,
+      maxCostMicrosPerProspect: null,
       ...{
         workspaceId,
         fileName: "test.csv",

@@ -1,5 +1,6 @@
 /** Whether a prospect is worth asking about: a rule per field, stated in the plan and shown in estimates. Pure. */
 import type { Tier } from "./quality.ts";
+import { isKnown } from "./statement.ts";
 
 /** All that is stated must hold. An attribute that nobody knows meets no `has` and no `atLeast`. */
 export interface Eligibility {
@@ -96,8 +97,3 @@ function sizesInWords(sizes: Readonly<Record<string, number>> = {}): string[] {
   const parts = Object.entries(sizes).map(([name, least]) => `${name} ${least} or more`);
   return parts.length === 0 ? [] : [parts.join(" or ")];
 }
-
-const isKnown = (value: unknown): boolean => {
-  if (typeof value === "string") return value.trim() !== "";
-  return Array.isArray(value) ? value.length > 0 : value !== null && value !== undefined;
-};

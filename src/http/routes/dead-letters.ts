@@ -7,7 +7,7 @@ import { NotFoundError } from "#src/domain/errors.ts";
 import type { RunnablePlan } from "#src/platform/chunk-work.ts";
 import { requestEnrichment } from "#src/platform/enrich-jobs.ts";
 import { type AppEnv, ok } from "../envelope.ts";
-import { toMicros, WorkOptions } from "../selection.ts";
+import { WorkOptions } from "../selection.ts";
 
 const filter = {
   field: z.string().max(100).optional(),
@@ -64,8 +64,8 @@ export function deadLetterRoutes(deps: Deps, plan: RunnablePlan) {
           selection: { deadLetters: request.filter },
           fields: known,
           priority: request.priority,
-          maxCostMicros: toMicros(request.maxCostEuros),
-          maxCostMicrosPerProspect: toMicros(request.maxCostEurosPerProspect),
+          maxCostMicros: request.maxCostMicros,
+          maxCostMicrosPerProspect: request.maxCostMicrosPerProspect,
         });
         return { prospects, fields: known, jobId };
       });

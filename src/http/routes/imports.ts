@@ -20,7 +20,8 @@ const Page = z.strictObject({
 });
 
 /**
- * POST /imports — multipart: `file`, beside it `states` and `activities`, and the filters `caen` and `counties`.
+ * POST /imports — multipart: `file`, beside it `states` and `activities`, the filters `caen` and `counties`,
+ * and what its job may cost: `maxCostMicros`, `maxCostMicrosPerProspect`.
  * Answers 202 once the file is stored, looked at and its event is in the outbox; nothing is stored of a file that
  * cannot be used. GET /imports/:id — its counts. GET /imports/:id/rejected — line, reason and field of each reject.
  */
@@ -33,7 +34,7 @@ export function importRoutes(deps: Deps) {
         { headers: Object.fromEntries(c.req.raw.headers), body: bodyOf(c.env, c.req.raw) },
         { uploadDir: config.UPLOAD_DIR, maxBytes: config.MAX_UPLOAD_BYTES },
       );
-      const { file, states, activities, filter, inspected } = upload;
+      const { file, states, activities, filter, inspected, maxCostMicros, maxCostMicrosPerProspect } = upload;
       const created = await inWorkspace(db, workspaceId, async (tx) => {
         const ids = await createImport(tx, {
           workspaceId,
@@ -46,6 +47,8 @@ export function importRoutes(deps: Deps) {
           sizeBytes: file.sizeBytes,
           sha256: file.sha256,
           filter,
+          maxCostMicros,
+          maxCostMicrosPerProspect,
         });
         await addToOutbox(tx, [fileUploaded.create({ workspaceId, ...ids, attempt: 1 })]);
         return ids;

@@ -11,7 +11,7 @@ import { NotFoundError } from "#src/domain/errors.ts";
 import { planOfJob, type RunnablePlan } from "#src/platform/chunk-work.ts";
 import { requestEnrichment } from "#src/platform/enrich-jobs.ts";
 import { type AppEnv, ok } from "../envelope.ts";
-import { checkFields, Selection, toMicros, WorkOptions } from "../selection.ts";
+import { checkFields, Selection, WorkOptions } from "../selection.ts";
 
 /** What is known of a field's sources without asking them. */
 export type FieldSources = ReadonlyMap<
@@ -47,8 +47,8 @@ export function jobRoutes(deps: Deps, plan: RunnablePlan, sources: FieldSources)
           selection: request.selection,
           fields: request.fields ?? null,
           priority: request.priority,
-          maxCostMicros: toMicros(request.maxCostEuros),
-          maxCostMicrosPerProspect: toMicros(request.maxCostEurosPerProspect),
+          maxCostMicros: request.maxCostMicros,
+          maxCostMicrosPerProspect: request.maxCostMicrosPerProspect,
         }),
       );
       return ok(c, { jobId }, { status: 202 });
@@ -74,7 +74,7 @@ export function jobRoutes(deps: Deps, plan: RunnablePlan, sources: FieldSources)
       });
       const slowest = estimates.toSorted((a, b) => (b.durationSeconds ?? 0) - (a.durationSeconds ?? 0))[0];
       const most = estimates.reduce((sum, { costMicros }) => sum + costMicros.most, 0);
-      const cap = toMicros(request.maxCostEuros);
+      const cap = request.maxCostMicros;
       return ok(c, {
         prospects: total,
         costMicros: {

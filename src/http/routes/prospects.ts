@@ -9,7 +9,7 @@ import type { RunnablePlan } from "#src/platform/chunk-work.ts";
 import { requestEnrichment } from "#src/platform/enrich-jobs.ts";
 import { type FieldPrices, viewProspect } from "#src/platform/prospect-view.ts";
 import { type AppEnv, ok } from "../envelope.ts";
-import { checkFields, toMicros, WorkOptions } from "../selection.ts";
+import { checkFields, WorkOptions } from "../selection.ts";
 import type { FieldSources } from "./jobs.ts";
 
 const Query = z.strictObject({
@@ -36,7 +36,7 @@ export function prospectRoutes(deps: Deps, plan: RunnablePlan, sources: FieldSou
   app.post("/prospects/:id/enrich", async (c) => {
     const id = z.uuid().safeParse(c.req.param("id"));
     const body = await c.req.text();
-    const { fields, maxCostEuros, maxCostEurosPerProspect, priority } = EnrichNow.parse(
+    const { fields, maxCostMicros, maxCostMicrosPerProspect, priority } = EnrichNow.parse(
       body === "" ? {} : JSON.parse(body),
     );
     checkFields(plan, fields);
@@ -51,8 +51,8 @@ export function prospectRoutes(deps: Deps, plan: RunnablePlan, sources: FieldSou
         selection: { ids: [prospect.id] },
         fields: fields ?? null,
         priority,
-        maxCostMicros: toMicros(maxCostEuros),
-        maxCostMicrosPerProspect: toMicros(maxCostEurosPerProspect),
+        maxCostMicros,
+        maxCostMicrosPerProspect,
       });
     });
     return ok(c, { jobId }, { status: 202 });

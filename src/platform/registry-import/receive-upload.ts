@@ -28,6 +28,9 @@ export interface ReceivedUpload {
   states: StoredFile | null;
   activities: StoredFile | null;
   filter: ImportFilter;
+  /** What the job may cost, together and for each prospect; null: no limit of its own. */
+  maxCostMicros: number | null;
+  maxCostMicrosPerProspect: number | null;
   inspected: InspectedUpload;
 }
 
@@ -36,7 +39,7 @@ type Part = (typeof PARTS)[number];
 
 /**
  * Stores the parts `file`, `states` and `activities` of a multipart body in `uploadDir`, reads the fields `caen`
- * and `counties` (lists with commas), and inspects all of it. Whatever goes wrong, a caller who hangs up included,
+ * and `counties` (lists with commas), `maxCostMicros` and `maxCostMicrosPerProspect`, and inspects all of it. Whatever goes wrong, a caller who hangs up included,
  * nothing is left behind.
  * @param maxBytes of all files together
  * @throws InvalidInputError what is wrong with the request or with a file
@@ -60,9 +63,11 @@ export async function receiveUpload(
       );
     }
     const filter = readFilter(fields);
+    const maxCostMicros = readMicros(fields, "maxCostMicros");
+    const maxCostMicrosPerProspect = readMicros(fields, "maxCostMicrosPerProspect");
     const inspected = await inspectUpload({ file, states, activities, filter });
     for (const stored of [file, states, activities]) if (stored) stored.path = await keepFile(stored.path);
-    return { file, states, activities, filter, inspected };
+    return { file, states, activities, filter, maxCostMicros, maxCostMicrosPerProspect, inspected };
   } catch (error) {
     await removeFiles(Object.values(files).map(({ path }) => path));
     throw error;
@@ -212,6 +217,17 @@ const isPart = (name: string): name is Part => (PARTS as readonly string[]).incl
 const isDiskProblem = (error: unknown): boolean =>
   error instanceof Error &&
   ["ENOSPC", "EACCES", "EROFS", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
+
+function readMicros(fields: Map<string, string>, name: string): number | null {
+  const text = fields.get(name);
+  if (text === undefined || text === "") return null;
+  if (/^\d{1,12}$/.test(text)) return Number(text);
+  throw new InvalidInputError(
+    "invalid_cost",
+    `\`${name}\` is a whole number of micro-euros (a million make a euro): for example 5000000.`,
+    { field: name },
+  );
+}
 
 function readFilter(fields: Map<string, string>): ImportFilter {
   const filter: ImportFilter = {};
