@@ -123,7 +123,9 @@ describe("enriching companies that are there already", () => {
     const silver = await api<{ id: string }[]>("GET", "/prospects?tier=silver&limit=100");
     const ids = silver.data.map(({ id }) => id);
     await main.query("UPDATE field_values SET fresh_until = now() WHERE field = 'legal-data'");
-    await main.query("UPDATE snapshots SET as_of = as_of - 1 WHERE provider IN ('termene', 'listafirme', 'openapi-ro')");
+    await main.query(
+      "UPDATE snapshots SET as_of = as_of - 1 WHERE provider IN ('termene', 'listafirme', 'openapi-ro')",
+    );
     const request = { selection: { ids }, fields: ["legal-data"], maxCostMicros: 200_000 };
     const { data } = await api<{ jobId: string }>("POST", "/jobs", request);
     const job = await main.finished(data.jobId);
