@@ -23,8 +23,6 @@ export interface ExecutorPorts extends WaitPorts {
   client: AppClient;
   gate: AppGate;
   signer: Signer;
-  /** Puts committed items into the queue while their run goes on. */
-  offer: (items: QueueItem[]) => void;
 }
 
 /** What is being executed. The runs are held in memory meanwhile. */

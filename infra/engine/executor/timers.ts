@@ -26,7 +26,8 @@ export async function fireTimer(ports: TimerPorts, item: QueueItem): Promise<Que
     case ItemKind.cron:
       return await fireCron(ports, item);
     case ItemKind.match:
-      return await fireMatch(ports, item);
+      await fireMatch(ports, item);
+      return [];
     case ItemKind.admit:
     case ItemKind.gate:
       return await ports.gatekeeper.pass(item);

@@ -13,6 +13,8 @@ const PAGE = 200;
 export interface WaitPorts extends CancelPorts {
   database: Database;
   signals: Signals;
+  /** Puts committed items into the queue at once. */
+  offer: (items: QueueItem[]) => void;
 }
 
 interface Wait {
@@ -21,52 +23,43 @@ interface Wait {
   expression: string | null;
 }
 
-/** An event that is handed to those who wait for it, and how far that has come: a path and the last wait at it. */
+/** An event that is handed to those who wait for it. */
 interface Match {
-  internalId: string;
   name: string;
   body: string;
   event: unknown;
-  path: string;
-  afterRun: string;
-  afterStep: string;
 }
 
-/**
- * Ends the waits that an event matches, a page at a time: until the last page the item itself is among those
- * returned, with the place to go on from (in memory only; after a crash it begins anew, which is harmless).
- */
-export async function fireMatch(ports: WaitPorts, item: QueueItem): Promise<QueueItem[]> {
-  const [internalId = "", path = "", afterRun = "", afterStep = ""] = (item.stepId ?? "").split("\t");
+/** How far that has come: a path and the last wait at it. */
+interface Place {
+  path: string;
+  runId: string;
+  stepId: string;
+}
+
+/** Ends the waits that an event matches, a page at a time; after a crash it begins anew, which is harmless. */
+export async function fireMatch(ports: WaitPorts, item: QueueItem): Promise<void> {
   const found = await ports.database.pool.query<{ body: string; name: string }>(
     "select body, name from event where internal_id = $1",
-    [internalId],
+    [item.stepId],
   );
-  const stored = found.rows[0];
-  const done = { removeItems: [{ runId: "", id: item.id }] };
-  if (!stored) {
-    await ports.writer.commit(done);
-    return [];
+  for (const stored of found.rows) {
+    const match: Match = { ...stored, event: JSON.parse(stored.body) };
+    let place: Place | null = { path: "", runId: "", stepId: "" };
+    while (place) {
+      const page = await waitsAt(ports.database, match, place, item.score);
+      const isCancel = (wait: Wait): boolean => wait.stepId.startsWith(CANCEL_ON);
+      const ended = await Promise.all(page.filter(isCancel).map((wait) => cancelByEvent(ports, match, wait)));
+      const { items } = await endWaits(
+        ports,
+        page.filter((wait) => !isCancel(wait)),
+        (run, wait) => (accepts(wait, run, match) ? match.body : null),
+      );
+      ports.offer([...items, ...ended.flat()]);
+      place = await nextPlace(ports.database, match, place, page);
+    }
   }
-  const match: Match = {
-    ...stored,
-    internalId,
-    event: JSON.parse(stored.body),
-    path,
-    afterRun,
-    afterStep,
-  };
-  const page = await waitsAt(ports.database, match, item.score);
-  const next = await nextPage(ports.database, match, page);
-  const isCancel = (wait: Wait): boolean => wait.stepId.startsWith(CANCEL_ON);
-  const ended = await Promise.all(page.filter(isCancel).map((wait) => cancelByEvent(ports, match, wait)));
-  const { items } = await endWaits(
-    ports,
-    page.filter((wait) => !isCancel(wait)),
-    (run, wait) => (accepts(wait, run, match) ? match.body : null),
-    next === null ? done : {},
-  );
-  return [...items, ...ended.flat(), ...(next === null ? [] : [{ ...item, stepId: next }])];
+  await ports.writer.commit({ removeItems: [{ runId: "", id: item.id }] });
 }
 
 /** Whether an event that came up to this instant has yet to be handed to those who wait for it. */
@@ -120,30 +113,33 @@ export class Signals {
 }
 
 /** The next waits, of those that began before the event came, that its value at the path may end. */
-async function waitsAt(database: Database, match: Match, untilMs: number): Promise<Wait[]> {
-  const { name, path, event, afterRun, afterStep } = match;
-  const key = eventKey(path, event);
+async function waitsAt(database: Database, match: Match, place: Place, untilMs: number): Promise<Wait[]> {
+  const key = eventKey(place.path, match.event);
   if (key === null) return [];
   const found = await database.pool.query<Wait>({
     name: "matching-waits",
     text: `select run_id as "runId", step_id as "stepId", expression from wait
            where name = $1 and kind = 0 and path = $2 and match_key = $3 and (run_id, step_id) > ($4, $5)
              and at_ms <= $6 order by run_id, step_id limit ${PAGE}`,
-    values: [name, path, key, afterRun, afterStep, untilMs],
+    values: [match.name, place.path, key, place.runId, place.stepId, untilMs],
   });
   return found.rows;
 }
 
 /** Where to go on after a page: behind it, or at the next path; null when there is none. */
-async function nextPage(database: Database, match: Match, page: Wait[]): Promise<string | null> {
-  const { internalId, name, path } = match;
+async function nextPlace(
+  database: Database,
+  { name }: Match,
+  { path }: Place,
+  page: Wait[],
+): Promise<Place | null> {
   const last = page.at(-1);
-  if (last && page.length === PAGE) return [internalId, path, last.runId, last.stepId].join("\t");
+  if (last && page.length === PAGE) return { path, runId: last.runId, stepId: last.stepId };
   const paths = await database.pool.query<{ path: string }>(
     "select path from wait where name = $1 and kind = 0 and path > $2 order by path limit 1",
     [name, path],
   );
-  return paths.rows[0] ? [internalId, paths.rows[0].path, "", ""].join("\t") : null;
+  return paths.rows[0] ? { path: paths.rows[0].path, runId: "", stepId: "" } : null;
 }
 
 function accepts(wait: Wait, run: RunState, match: Match): boolean {
@@ -164,9 +160,8 @@ async function endWaits(
   ports: WaitPorts,
   waits: Wait[],
   answer: (run: RunState, wait: Wait) => string | null,
-  also: Partial<Change> = {},
 ): Promise<Change> {
-  const change: Change = { ...emptyChange(), ...also };
+  const change = emptyChange();
   const runs = await Promise.all(waits.map((wait) => ports.runs.acquire(wait.runId)));
   const nowMs = Date.now();
   try {

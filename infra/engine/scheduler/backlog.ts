@@ -1,5 +1,5 @@
 import type { Database } from "../state/database.ts";
-import type { QueueItem } from "../state/rows.ts";
+import { ItemKind, type QueueItem } from "../state/rows.ts";
 import { QUEUE_ITEM, selectList } from "../state/tables.ts";
 
 /** Priorities move an item's score by at most this much from its due time. */
@@ -36,6 +36,15 @@ export class Backlog {
              where delayed and (due_at_ms, id, run_id) > ($1, $2, $3) order by due_at_ms, id, run_id limit $4`,
       values: [after.dueAtMs, after.id, after.runId, limit],
     });
+    return found.rows;
+  }
+
+  /** Events that have yet to be handed to those who wait for them, the first of them. */
+  async matches(limit: number): Promise<QueueItem[]> {
+    const found = await this.#database.pool.query<QueueItem>(
+      `select ${COLUMNS} from queue_item where kind = ${ItemKind.match} order by due_at_ms limit $1`,
+      [limit],
+    );
     return found.rows;
   }
 

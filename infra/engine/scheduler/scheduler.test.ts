@@ -10,7 +10,12 @@ import { Scheduler } from "./scheduler.ts";
 let scheduler: Scheduler | undefined;
 afterEach(() => scheduler?.stop());
 
-const NO_BACKLOG = { delayed: async () => [], due: async () => [], partitionsAfter: async () => [] };
+const NO_BACKLOG = {
+  delayed: async () => [],
+  due: async () => [],
+  partitionsAfter: async () => [],
+  matches: async () => [],
+};
 
 test("an event that Postgres's end kept from taking effect takes effect first when Postgres is back", async () => {
   const done: string[] = [];

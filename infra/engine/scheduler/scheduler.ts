@@ -15,6 +15,9 @@ import { TimerQueue } from "./timer-queue.ts";
 /** What failed for no known reason is tried again after this long. */
 const RETRY_MS = 1_000;
 
+/** So many events that were accepted before a start take effect before anything else goes on. */
+const CATCH_UP = 1_000;
+
 export interface SchedulerPorts {
   backlog: Backlog;
   /** What throttles remember. */
@@ -68,6 +71,20 @@ export class Scheduler {
   rescan(): void {
     this.#timers.reset();
     this.#partitions.rescan();
+    void this.#catchUp();
+  }
+
+  /** What events were accepted to end or to wake takes effect before anything goes on. */
+  async #catchUp(): Promise<void> {
+    this.#overdue += 1;
+    try {
+      const page = await this.#known.read(() => this.#ports.backlog.matches(CATCH_UP));
+      const mine = page.fresh.filter((item) => this.#known.hold(item));
+      await Promise.all(mine.map((item) => this.#fire(item)));
+    } catch (error) {
+      this.#ports.log.warn({ err: error }, "the queue could not be read; its timers come in their turn");
+    }
+    this.#overdue -= 1;
     this.#kick();
   }
 
