@@ -1,7 +1,9 @@
 /**
- * `npm run bench`: every load test one after the other, at a modest size, and a table of what they measured.
+ * `npm run bench`: the whole pipeline (pipeline.ts, whose options it takes; `--help` lists them). With `--all` the
+ * other load tests follow, one after the other, at a modest size, and a table of what they measured.
  *
- *   node tests/load/run.ts [--json PATH] [--database postgres://...]
+ *   node tests/load/run.ts [--json PATH] [options of pipeline.ts]
+ *   node tests/load/run.ts --all [--json PATH] [--database postgres://...]
  *
  * The ratios compare with something measured in the same minute, so they say more than the figures do on a
  * machine that others use, too. Exit code 1: a load test missed its target or failed.
@@ -15,30 +17,44 @@ import Table from "cli-table3";
 
 type Figures = Record<string, number | boolean>;
 
-const { values: options } = parseArgs({
-  options: { json: { type: "string" }, database: { type: "string" } },
-});
+const given = process.argv.slice(2);
 const BENCHES = {
   import: ["import.ts", "--rows", "100000"],
   engine: ["engine.ts", "--runs", "9000", "--repeat", "3", "--events", "50000"],
 } as const;
 
-const folder = await mkdtemp(join(tmpdir(), "bench-"));
-const results: Record<string, Figures> = {};
-try {
-  for (const [name, [file, ...args]] of Object.entries(BENCHES)) {
+if (given.includes("--all")) await all(given);
+else process.exitCode = await run("pipeline.ts", given);
+
+async function all(args: string[]): Promise<void> {
+  const text = { type: "string" } as const;
+  const { values: options } = parseArgs({
+    args,
+    options: { all: { type: "boolean" }, json: text, database: text },
+  });
+  const database = options.database ? ["--database", options.database] : [];
+  const folder = await mkdtemp(join(tmpdir(), "bench-"));
+  const results: Record<string, Figures> = {};
+  const bench = async (name: string, file: string, args: readonly string[]): Promise<string | null> => {
     console.log(`\n${name}: node tests/load/${file} ${args.join(" ")}`);
     const json = join(folder, `${name}.json`);
-    const code = await run(file, [...args, "--json", json]);
-    if (code !== 0) process.exitCode = 1;
-    const text = await readFile(json, "utf8").catch(() => null);
-    if (text !== null) results[name] = JSON.parse(text) as Figures;
+    if ((await run(file, [...args, "--json", json])) !== 0) process.exitCode = 1;
+    return readFile(json, "utf8").catch(() => null);
+  };
+  try {
+    // Each of its runs has a Postgres of its own, whatever database is given to the others.
+    const pipeline = await bench("pipeline", "pipeline.ts", []);
+    for (const [name, [file, ...args]] of Object.entries(BENCHES)) {
+      const figures = await bench(name, file, [...args, ...database]);
+      if (figures !== null) results[name] = JSON.parse(figures) as Figures;
+    }
+    print(results);
+    const everything = { ...(pipeline === null ? {} : JSON.parse(pipeline)), ...results };
+    if (options.json) await writeFile(options.json, `${JSON.stringify(everything, null, 2)}\n`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
-} finally {
-  await rm(folder, { recursive: true, force: true });
 }
-print(results);
-if (options.json) await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
 
 function print({ import: load, engine }: Record<string, Figures>): void {
   const table = new Table({
@@ -76,10 +92,7 @@ function print({ import: load, engine }: Record<string, Figures>): void {
 }
 
 function run(file: string, args: string[]): Promise<number> {
-  const database = options.database ? ["--database", options.database] : [];
-  const child = spawn(process.execPath, [join(import.meta.dirname, file), ...args, ...database], {
-    stdio: "inherit",
-  });
+  const child = spawn(process.execPath, [join(import.meta.dirname, file), ...args], { stdio: "inherit" });
   return new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
 }
 
