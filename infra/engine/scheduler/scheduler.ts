@@ -69,21 +69,23 @@ export class Scheduler {
 
   /** Looks at the database anew: to begin with, and when a commit may have gone unseen. */
   rescan(): void {
-    this.#timers.reset();
     this.#partitions.rescan();
     void this.#catchUp();
   }
 
-  /** What events were accepted to end or to wake takes effect before anything goes on. */
+  /** What events were accepted to end or to wake takes effect before anything goes on, also by a timer. */
   async #catchUp(): Promise<void> {
+    const { backlog, log } = this.#ports;
     this.#overdue += 1;
-    try {
-      const page = await this.#known.read(() => this.#ports.backlog.matches(CATCH_UP));
-      const mine = page.fresh.filter((item) => this.#known.hold(item));
-      await Promise.all(mine.map((item) => this.#fire(item)));
-    } catch (error) {
-      this.#ports.log.warn({ err: error }, "the queue could not be read; its timers come in their turn");
-    }
+    const page = await this.#known
+      .read(() => backlog.matches(CATCH_UP))
+      .catch((error) => {
+        log.warn({ err: error }, "the queue could not be read; events take effect in their turn");
+        return null;
+      });
+    const matches = page?.fresh.filter((item) => this.#known.hold(item)) ?? [];
+    this.#timers.reset();
+    await Promise.all(matches.map((item) => this.#fire(item)));
     this.#overdue -= 1;
     this.#kick();
   }
