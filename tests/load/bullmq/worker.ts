@@ -7,7 +7,6 @@
 import { type FlowJob, FlowProducer, type Job, Worker } from "bullmq";
 import { sql } from "drizzle-orm";
 import { Redis } from "ioredis";
-import type { Pool } from "pg";
 import type { Tx } from "#db/client.ts";
 import type { GoldenAttribute } from "#db/schema/prospects.ts";
 import { enrichmentPlan } from "#functions/registry.ts";
@@ -33,7 +32,6 @@ const { WORKSPACE_ID = "", JOB_ID = "", PROCESSES = "1" } = process.env;
 
 const config = loadConfig(process.env);
 const base = createDeps(config);
-prepareStatements(base.db.$client);
 // One statement, one transaction: such a system needs no more. (`tx` is any executor of statements to the queries.)
 const tx = base.db as unknown as Tx;
 const providers = plainGateways({ tx, logger: base.logger, now: base.now }, catalog, config);
@@ -157,25 +155,6 @@ function laterFields(): Map<string, RunnableField> {
   for (const line of plan.fields) add(line);
   return found;
 }
-
-/** The same statements come for each prospect: planned once a connection, which is a third of what they cost. */
-function prepareStatements(pool: Pool): void {
-  const names = new Map<string, string>();
-  const nameOf = (text: string) => {
-    const known = names.get(text) ?? `s${names.size}`;
-    names.set(text, known);
-    return known;
-  };
-  pool.on("connect", (client) => {
-    const query = client.query.bind(client) as (...args: unknown[]) => unknown;
-    const prepared = (given: unknown, ...rest: unknown[]) =>
-      query(isStatement(given) ? { ...given, name: nameOf(given.text) } : given, ...rest);
-    client.query = prepared as typeof client.query;
-  });
-}
-
-const isStatement = (given: unknown): given is { text: string } =>
-  typeof given === "object" && given !== null && "text" in given && typeof given.text === "string";
 
 async function stop(): Promise<void> {
   await Promise.allSettled([...workers.map((worker) => worker.close()), flows.close()]);
