@@ -173,7 +173,7 @@ async function endWaits(
       change.removeWaits.push({ runId: run.id, stepId: wait.stepId });
       change.removeItems.push({ runId: run.id, id: stepItemId(ItemKind.waitTimeout, wait.stepId) });
     }
-    await ports.writer.commit(change);
+    if (change.steps.length > 0) await ports.writer.commit(change);
     return change;
   } finally {
     for (const run of runs) if (run) ports.runs.release(run);
