@@ -106,12 +106,13 @@ export function scaleTable(measured: readonly Measured[]): { table: string; grow
   const gigabytes = (last.postgresBytes / last.prospects) * (ALL / 2 ** 30);
   const [busiest = "", seconds = 0] =
     Object.entries(last.cpuSeconds).toSorted(([, a], [, b]) => b - a)[0] ?? [];
-  const load = ((seconds / last.seconds) * 100).toFixed(0);
+  const cores = Object.values(last.cpuSeconds).reduce((sum, each) => sum + each, 0) / last.seconds;
   const text = [
     "Cost over size, without limits:",
     table.toString(),
     `CPU per prospect at the largest size is ${growth.toFixed(2)} x that at the smallest.`,
-    `2.86 million at that pace: ${hours.toFixed(1)} h and ${gigabytes.toFixed(0)} GB of Postgres; what limits it is ${busiest} (${load} % of a core).`,
+    `2.86 million at that pace: ${hours.toFixed(1)} h and ${gigabytes.toFixed(0)} GB of Postgres.`,
+    `What limits it is CPU, first that of ${busiest} (${n((seconds / last.prospects) * 1_000, 1)} ms a prospect); all parts together took ${cores.toFixed(2)} of ${cpus().length} cores${cores < cpus().length * 0.8 ? ", so others were at work on this machine, or something waited" : ""}.`,
     "With limits it is ANAF: 100 companies a second are 7.9 h, whatever else there is.",
   ];
   return { table: text.join("\n"), growth };
