@@ -6,7 +6,7 @@ import { type CrashWorld, startCrashWorld, type Victim } from "#tests/support/en
 import { eventually } from "#tests/support/eventually.ts";
 import { removeFolders, withoutServiceUrls } from "#tests/support/stack-folders.ts";
 
-const RUNS = 20;
+const RUNS = 10;
 /** What ends the waits comes before the first is over by less than what was killed needs to come back. */
 const BEFORE_END_MS = 500;
 
