@@ -1,5 +1,4 @@
 /** Connections to Postgres, and the one way to work in a workspace. */
-import { sql } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
 
@@ -35,16 +34,31 @@ export function createDb(url: string, { max = 10 }: { max?: number } = {}): Db {
 
 /** Runs `work` in one transaction that sees and writes this workspace's rows only. */
 export function inWorkspace<T>(db: Db, workspaceId: string, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return db.transaction(async (tx) => {
-    await tx.execute(sql`SELECT set_config('app.workspace_id', ${workspaceId}, true)`);
-    return work(tx);
-  });
+  // It stands in the statement itself, so it must be an id and nothing else.
+  if (!/^[0-9a-f-]{36}$/i.test(workspaceId)) throw new TypeError("The workspace's id is no UUID.");
+  return inTransaction(db, `BEGIN; SET LOCAL app.workspace_id = '${workspaceId}'`, work);
 }
 
 /** Runs `work` in one transaction as `cerniq_system`: across workspaces, on the outbox and deadlines only. */
 export function inSystem<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return db.transaction(async (tx) => {
-    await tx.execute(sql`SET LOCAL ROLE cerniq_system`);
-    return work(tx);
-  });
+  return inTransaction(db, "BEGIN; SET LOCAL ROLE cerniq_system", work);
+}
+
+/** `opening` begins the transaction and says whose it is, in one round trip: there are a dozen of them for each prospect. */
+async function inTransaction<T>(db: Db, opening: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const client = await db.$client.connect();
+  try {
+    await client.query(opening);
+    const result = await work(drizzle({ client }) as unknown as Tx);
+    await client.query("COMMIT");
+    client.release();
+    return result;
+  } catch (error) {
+    // A connection that cannot even take back what it began is of no more use.
+    await client.query("ROLLBACK").then(
+      () => client.release(),
+      (cause: Error) => client.release(cause),
+    );
+    throw error;
+  }
 }

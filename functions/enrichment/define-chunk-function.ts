@@ -46,6 +46,9 @@ export function createChunkFunction(
       // A throttle is a provider's limit: it goes where those go.
       ...(throttle && deps.config.PROVIDER_LIMITS === "on" ? { throttle } : {}),
       retries,
+      // Steps are told to the engine a few at a time. One that it has not heard of runs again after a crash, which is
+      // harmless: what has been done is known in Postgres.
+      checkpointing: { bufferedSteps: 10, maxInterval: "5s" },
       // What somebody waits for goes first.
       priority: { run: "event.data.priority" },
       onFailure: async ({ event, error, step }: Failure<FieldRequest>) => {

@@ -52,7 +52,7 @@ export function paymentRows(company: ReferencedCompany): string[] {
   // Some lists leave the place out: then a person has to look.
   const place = isAmong(cui, "no place", 12) ? "" : locality.toUpperCase();
   return Array.from({ length: between(cui, "payments", 1, 3) }, (_, at) => {
-    const amount = `${between(cui, `payment ${at}`, 1, 90)}.${between(cui, `cents ${at}`, 100, 999)},50`;
+    const amount = `${between(cui, `payment ${at}`, 1, 30)}.${between(cui, `cents ${at}`, 100, 999)},50`;
     return [name, place, county, pick(cui, `measure ${at}`, MEASURES), amount].join(";");
   });
 }

@@ -64,8 +64,8 @@ describe("the stage that may start on a chunk", () => {
       ...{ a: "done", b: "done", slow: "done", paid: "running" },
       ...{ merge: ["done", 2], score: ["done", 2] },
     });
-    expect(nextStage(plan, state, 3)).toEqual(none);
-    expect(nextStage(plan, state, 5).ready).toEqual({ id: "merge", version: 5 });
+    expect(nextStage(plan, state, 6)).toEqual(none);
+    expect(nextStage(plan, state, 7).ready).toEqual({ id: "merge", version: 7 });
   });
 
   it("merges late values at once when what is left waits for its turn only", () => {

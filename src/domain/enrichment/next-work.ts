@@ -35,7 +35,7 @@ export interface NextStage {
 }
 
 /** So many new values are merged although others are still on their way. */
-const ENOUGH_VALUES = 3;
+const ENOUGH_VALUES = 5;
 
 const hasEnded = (work: Work | undefined) => work?.status === "done" || work?.status === "failed";
 

@@ -48,7 +48,7 @@ export type CallResult =
   | { call: ReservedCall; kind: "superseded" };
 
 /** Answers that come within this time are written together. */
-const GATHER_MS = 30;
+const GATHER_MS = 100;
 
 /** Runs all of them to their ends. Never throws: what goes wrong is in the results. */
 export async function runCalls<Body>(
