@@ -112,9 +112,11 @@ export async function countFieldValues(
            count(*) FILTER (WHERE v.status = 'in_review')::int AS "inReview",
            count(*) FILTER (WHERE v.status = 'failed')::int AS failed,
            coalesce(sum(v.cost_micros), 0)::bigint AS "costMicros",
-           (max(cardinality(c.prospect_ids)) - count(v.id))::int AS skipped
+           (count(*) - count(v.id))::int AS skipped
     FROM chunks c
-    LEFT JOIN field_values v ON v.prospect_id = ANY(c.prospect_ids) AND v.job_id = ${jobId} AND v.field = ${field}
+    -- One look-up for each prospect, whatever the planner makes of the array.
+    CROSS JOIN LATERAL unnest(c.prospect_ids) AS member (id)
+    LEFT JOIN field_values v ON v.prospect_id = member.id AND v.job_id = ${jobId} AND v.field = ${field}
     WHERE c.id = ${chunkId}`);
   const counts = rows[0] as Omit<FieldCounts, "ineligible">;
   return { ...counts, costMicros: Number(counts.costMicros) };
