@@ -1,9 +1,10 @@
 DO $$
-DECLARE t text;
+DECLARE told record;
 BEGIN
-  FOREACH t IN ARRAY ARRAY['prospects', 'job_fields', 'chunks', 'chunk_fields', 'provider_calls', 'snapshots',
-                           'field_values', 'outbox', 'approvals', 'budgets', 'source_asks', 'source_outcomes',
-                           'reference_rows', 'dead_letters'] LOOP
-    PERFORM pg_clear_attribute_stats('public', t, 'workspace_id', false);
+  FOR told IN
+    SELECT tablename AS t, attname AS c FROM pg_stats
+    WHERE schemaname = 'public' AND most_common_vals IS NULL AND histogram_bounds IS NULL AND avg_width = 16
+  LOOP
+    PERFORM pg_clear_attribute_stats('public', told.t, told.c, false);
   END LOOP;
 END $$;
