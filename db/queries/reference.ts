@@ -1,5 +1,5 @@
 /** Public registers that come as files: loaded set by set, looked up by tax id or by the block of a name. */
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 
 export interface ReferenceSet {
@@ -95,9 +95,6 @@ interface Found extends Omit<ReferenceRow, "year">, Record<string, unknown> {
   blockKey: string | null;
 }
 
-const COLUMNS = sql`r.cui, r.name, r.block_key AS "blockKey", r.county, r.locality, s.part, r.body,
-  s.activated_at AS "importedAt"`;
-
 /** Whether anything of the dataset has been imported. */
 export async function hasReference(tx: Tx, dataset: string): Promise<boolean> {
   const { rows } = await tx.execute(
@@ -112,24 +109,31 @@ export async function referenceByCui(
   dataset: string,
   cuis: readonly number[],
 ): Promise<Map<number, ReferenceRow[]>> {
-  const { rows } = await tx.execute<Found>(sql`
-    SELECT ${COLUMNS} FROM reference_rows r JOIN reference_sets s ON s.id = r.set_id AND s.status = 'active'
-    WHERE r.dataset = ${dataset} AND r.cui = ANY(${sql.param([...cuis])}::bigint[]) ORDER BY s.part DESC, r.line_number`);
-  return Map.groupBy(rows.map(toRow), (row) => row.cui as number);
+  const found = await activeRows(tx, dataset, sql`r.cui = ANY(${sql.param([...cuis])}::bigint[])`);
+  return grouped(found, ({ cui }) => Number(cui));
 }
 
-/** Rows whose names may be the same as these, by block. */
+/** Rows whose names may be the same as these, by block, newest year first. */
 export async function referenceByBlock(
   tx: Tx,
   dataset: string,
   blockKeys: readonly string[],
 ): Promise<Map<string, ReferenceRow[]>> {
+  const found = await activeRows(tx, dataset, sql`r.block_key = ANY(${sql.param([...blockKeys])}::text[])`);
+  return grouped(found, ({ blockKey }) => blockKey as string);
+}
+
+async function activeRows(tx: Tx, dataset: string, matching: SQL): Promise<Found[]> {
   const { rows } = await tx.execute<Found>(sql`
-    SELECT ${COLUMNS} FROM reference_rows r JOIN reference_sets s ON s.id = r.set_id AND s.status = 'active'
-    WHERE r.dataset = ${dataset} AND r.block_key = ANY(${sql.param([...blockKeys])}::text[])
-    ORDER BY s.part DESC, r.line_number`);
-  const grouped = Map.groupBy(rows, (row) => row.blockKey as string);
-  return new Map([...grouped].map(([key, list]) => [key, list.map(toRow)]));
+    SELECT r.cui, r.name, r.block_key AS "blockKey", r.county, r.locality, s.part, r.body,
+           s.activated_at AS "importedAt"
+    FROM reference_rows r JOIN reference_sets s ON s.id = r.set_id AND s.status = 'active'
+    WHERE r.dataset = ${dataset} AND ${matching} ORDER BY s.part DESC, r.line_number`);
+  return rows;
+}
+
+function grouped<Key>(found: Found[], keyOf: (row: Found) => Key): Map<Key, ReferenceRow[]> {
+  return new Map([...Map.groupBy(found, keyOf)].map(([key, rows]) => [key, rows.map(toRow)]));
 }
 
 function toRow({ cui, name, county, locality, part, body, importedAt }: Found): ReferenceRow {

@@ -1,23 +1,29 @@
 /** Hands a simulated provider to msw, so that no request leaves the process. */
 import { Hono } from "hono";
 import { HttpResponse, http } from "msw";
-import { setupServer } from "msw/node";
+import { type SetupServer, setupServer } from "msw/node";
+import { onTestFinished } from "vitest";
 import { RESET_HEADER } from "#infra/simulator/kit.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import type { RequestContext } from "#src/platform/provider.ts";
 
-export interface InterceptedProvider {
-  /** What the client under test takes for the provider's base URL. */
-  baseUrl: string;
-  close(): void;
+let inHand: SetupServer | null = null;
+
+/** msw refuses to close what is closed. */
+function stop(): void {
+  inHand?.close();
+  inHand = null;
 }
 
-/** Requests beneath `baseUrl` go to the app, as if it were mounted there; any other request is an error. */
+/**
+ * Until the test ends, or another app takes its place, requests beneath `baseUrl` go to the app, as if it were mounted
+ * there; any other request is an error. To be called within a test.
+ */
 export function interceptProvider(
   // biome-ignore lint/suspicious/noExplicitAny: apps differ in their bindings
   app: Hono<any>,
   { baseUrl = "https://provider.test" }: { baseUrl?: string } = {},
-): InterceptedProvider {
+): { baseUrl: string } {
   const server = setupServer(
     http.all(`${baseUrl}/*`, async ({ request }) => {
       const url = new URL(request.url);
@@ -28,8 +34,11 @@ export function interceptProvider(
       return response.headers.has(RESET_HEADER) ? HttpResponse.error() : response;
     }),
   );
+  stop();
   server.listen({ onUnhandledFrame: "error" });
-  return { baseUrl, close: () => server.close() };
+  inHand = server;
+  onTestFinished(stop);
+  return { baseUrl };
 }
 
 /** An app that answers every request alike: for what no simulator says. */

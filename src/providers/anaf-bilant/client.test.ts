@@ -1,21 +1,15 @@
 import type { Hono } from "hono";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { anafBilantSimulator } from "#infra/simulator/anaf-bilant/app.ts";
 import { figuresOf } from "#infra/simulator/anaf-bilant/statement.ts";
 import { simulatedCompany } from "#infra/simulator/company.ts";
-import { answerAlways, type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { answerAlways, interceptProvider } from "#tests/support/providers.ts";
 import { type AnafBilantClient, createAnafBilantClient } from "./client.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => {
-  intercepted?.close();
-  intercepted = undefined;
-});
 
 // biome-ignore lint/suspicious/noExplicitAny: apps differ in their bindings
 function ask(app: Hono<any>, { timeoutMs = 2_000 } = {}): AnafBilantClient {
-  intercepted = interceptProvider(app, { baseUrl: "https://bilant.test/anaf-bilant" });
-  return createAnafBilantClient({ baseUrl: intercepted.baseUrl, timeoutMs });
+  const { baseUrl } = interceptProvider(app, { baseUrl: "https://bilant.test/anaf-bilant" });
+  return createAnafBilantClient({ baseUrl, timeoutMs });
 }
 
 function start(behaviour: Record<string, number> = {}) {

@@ -1,17 +1,14 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type AnafSimulator, createAnafSimulator } from "#infra/simulator/anaf/app.ts";
 import type { AnafBehaviour } from "#infra/simulator/anaf/behaviour.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { type AnafClient, createAnafClient } from "./client.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => intercepted?.close());
 
 const QUIET = { latencyMs: 0, intervalMs: 0, outageEvery: 0, missingPct: 0, notFoundPct: 0 };
 
 function start(behaviour: Partial<AnafBehaviour> = {}): { client: AnafClient; simulator: AnafSimulator } {
   const simulator = createAnafSimulator({ ...QUIET, ...behaviour });
-  intercepted = interceptProvider(simulator.app, { baseUrl: "https://anaf.test/anaf" });
+  const intercepted = interceptProvider(simulator.app, { baseUrl: "https://anaf.test/anaf" });
   return { client: createAnafClient({ baseUrl: intercepted.baseUrl, timeoutMs: 2_000 }), simulator };
 }
 

@@ -1,14 +1,11 @@
 import { inspect } from "node:util";
 import { Hono } from "hono";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { APOLLO_KEY, apolloSimulator } from "#infra/simulator/apollo/app.ts";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import type { Simulator } from "#infra/simulator/kit.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { type ApolloClient, createApolloClient } from "./client.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => intercepted?.close());
 
 const QUIET = { latencyMs: 0, jitterMs: 0, knownPct: 100, lockedPct: 0 };
 
@@ -19,8 +16,8 @@ function start(behaviour: Record<string, number> = {}): { client: ApolloClient; 
 
 // biome-ignore lint/suspicious/noExplicitAny: apps differ in their bindings
 function clientOf(app: Hono<any>, { apiKey = APOLLO_KEY, timeoutMs = 2_000 } = {}): ApolloClient {
-  intercepted = interceptProvider(app, { baseUrl: "https://apollo.test/api/v1" });
-  return createApolloClient({ baseUrl: intercepted.baseUrl, apiKey, timeoutMs });
+  const { baseUrl } = interceptProvider(app, { baseUrl: "https://apollo.test/api/v1" });
+  return createApolloClient({ baseUrl, apiKey, timeoutMs });
 }
 
 /** A client that gets this answer, whatever it asks. */
@@ -91,13 +88,11 @@ describe("Apollo's refusals", () => {
     await expect(client.matchPerson(PERSON)).rejects.toMatchObject({ kind: "spent" });
     simulator.configure({ spent: 0, freePlan: 1 });
     await expect(client.matchPerson(PERSON)).rejects.toMatchObject({ kind: "unauthorized", httpStatus: 403 });
-    intercepted?.close();
     const stranger = clientOf(simulator.app, { apiKey: "wrong" });
     await expect(stranger.matchPerson(PERSON)).rejects.toMatchObject({
       kind: "unauthorized",
       httpStatus: 401,
     });
-    intercepted?.close();
     await expect(
       answered('{"error":"Parameters are missing"}', 422).matchPerson(PERSON),
     ).rejects.toMatchObject({

@@ -1,13 +1,10 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { apolloSimulator } from "#infra/simulator/apollo/app.ts";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { createLogger } from "#src/platform/logger.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { APOLLO_CREDIT_MICROS, apollo } from "./provider.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => intercepted?.close());
 
 const { signal } = new AbortController();
 const context = { signal, onSent: () => {}, asOf: "2026-11-22", logger: createLogger("silent") };
@@ -20,7 +17,7 @@ function start(behaviour: Record<string, number> = {}) {
     lockedPct: 30,
     ...behaviour,
   });
-  intercepted = interceptProvider(simulator.app, { baseUrl: "https://apollo.test/api/v1" });
+  const intercepted = interceptProvider(simulator.app, { baseUrl: "https://apollo.test/api/v1" });
   const env = z.object(apollo.env).parse(simulator.env(intercepted.baseUrl));
   const operations = apollo.connect(env);
   if (!operations) throw new Error("It has a key.");

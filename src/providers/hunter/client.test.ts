@@ -1,14 +1,11 @@
 import { inspect } from "node:util";
 import { Hono } from "hono";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { HUNTER_KEY, hunterSimulator } from "#infra/simulator/hunter/app.ts";
 import type { Simulator } from "#infra/simulator/kit.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { createHunterClient, type HunterClient } from "./client.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => intercepted?.close());
 
 const QUIET = { latencyMs: 0, jitterMs: 0, knownPct: 100, claimedPct: 0 };
 
@@ -20,8 +17,8 @@ function start(behaviour: Record<string, number> = {}): { client: HunterClient; 
 /** A client whose requests go to this app. */
 // biome-ignore lint/suspicious/noExplicitAny: apps differ in their bindings
 function clientOf(app: Hono<any>, { apiKey = HUNTER_KEY, timeoutMs = 2_000 } = {}): HunterClient {
-  intercepted = interceptProvider(app, { baseUrl: "https://hunter.test/v2" });
-  return createHunterClient({ baseUrl: intercepted.baseUrl, apiKey, timeoutMs });
+  const { baseUrl } = interceptProvider(app, { baseUrl: "https://hunter.test/v2" });
+  return createHunterClient({ baseUrl, apiKey, timeoutMs });
 }
 
 /** A client that gets this answer, whatever it asks. */

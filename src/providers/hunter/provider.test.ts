@@ -1,20 +1,17 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { hunterSimulator } from "#infra/simulator/hunter/app.ts";
 import { createLogger } from "#src/platform/logger.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { HUNTER_CREDIT_MICROS, hunter } from "./provider.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => intercepted?.close());
 
 const { signal } = new AbortController();
 const context = { signal, onSent: () => {}, asOf: "2026-11-22", logger: createLogger("silent") };
 
 function start(behaviour: Record<string, number>) {
   const simulator = hunterSimulator.create({ latencyMs: 0, jitterMs: 0, knownPct: 100, ...behaviour });
-  intercepted = interceptProvider(simulator.app, { baseUrl: "https://hunter.test/v2" });
+  const intercepted = interceptProvider(simulator.app, { baseUrl: "https://hunter.test/v2" });
   const env = z.object(hunter.env).parse(simulator.env(intercepted.baseUrl));
   const operations = hunter.connect(env);
   if (!operations) throw new Error("It has a key.");

@@ -1,27 +1,16 @@
 import type { Hono } from "hono";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { listafirmeSimulator } from "#infra/simulator/listafirme/app.ts";
-import {
-  answerAlways,
-  type InterceptedProvider,
-  interceptProvider,
-  requestContext,
-} from "#tests/support/providers.ts";
+import { answerAlways, interceptProvider, requestContext } from "#tests/support/providers.ts";
 import { createListafirmeClient, type ListafirmeClient, type ListafirmeClientOptions } from "./client.ts";
 import { listafirme } from "./provider.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => {
-  intercepted?.close();
-  intercepted = undefined;
-});
 
 const BASE_URL = "https://listafirme.test/listafirme";
 
 // biome-ignore lint/suspicious/noExplicitAny: apps differ in their bindings
 function ask(app: Hono<any>, options: Partial<ListafirmeClientOptions> = {}): ListafirmeClient {
-  intercepted = interceptProvider(app, { baseUrl: BASE_URL });
+  interceptProvider(app, { baseUrl: BASE_URL });
   return createListafirmeClient({
     baseUrl: BASE_URL,
     apiKey: "simulated-key",
@@ -142,8 +131,7 @@ describe("the provider", () => {
 
   it("takes what it holds back for the price, where the answer says none", async () => {
     const { simulator } = start();
-    intercepted?.close();
-    intercepted = interceptProvider(answerAlways(`{"TaxCode":"${CUI}","Status":"functiune"}`), {
+    interceptProvider(answerAlways(`{"TaxCode":"${CUI}","Status":"functiune"}`), {
       baseUrl: BASE_URL,
     });
     const answers = await operation(simulator, 20_000)?.ask([{ cui: CUI }], requestContext());

@@ -1,27 +1,16 @@
 import type { Hono } from "hono";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openapiRoSimulator } from "#infra/simulator/openapi-ro/app.ts";
-import {
-  answerAlways,
-  type InterceptedProvider,
-  interceptProvider,
-  requestContext,
-} from "#tests/support/providers.ts";
+import { answerAlways, interceptProvider, requestContext } from "#tests/support/providers.ts";
 import { createOpenapiRoClient, type OpenapiRoClient, type OpenapiRoClientOptions } from "./client.ts";
 import { openapiRo } from "./provider.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => {
-  intercepted?.close();
-  intercepted = undefined;
-});
 
 const BASE_URL = "https://openapi.test/openapi-ro";
 const CUI = 90_000_014;
 
 // biome-ignore lint/suspicious/noExplicitAny: apps differ in their bindings
 function ask(app: Hono<any>, options: Partial<OpenapiRoClientOptions> = {}): OpenapiRoClient {
-  intercepted = interceptProvider(app, { baseUrl: BASE_URL });
+  interceptProvider(app, { baseUrl: BASE_URL });
   return createOpenapiRoClient({ baseUrl: BASE_URL, apiKey: "simulated-key", timeoutMs: 2_000, ...options });
 }
 

@@ -1,20 +1,14 @@
 import { Hono } from "hono";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import type { Simulator } from "#infra/simulator/kit.ts";
 import { SCRAPINGBEE_KEY, scrapingbeeSimulator } from "#infra/simulator/scrapingbee/app.ts";
 import { type SiteKind, simulatedSite } from "#infra/simulator/websites/site.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import type { RequestContext } from "#src/platform/provider.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { createScrapingBeeClient, type ScrapingBeeClient } from "./client.ts";
 import { SCRAPINGBEE_PAGE_MICROS, scrapingbee } from "./provider.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => {
-  intercepted?.close();
-  intercepted = undefined;
-});
 
 const BASE_URL = "https://bee.test/api";
 
@@ -23,7 +17,7 @@ function start(
   apiKey = SCRAPINGBEE_KEY,
 ): { client: ScrapingBeeClient; simulator: Simulator } {
   const simulator = scrapingbeeSimulator.create({ latencyMs: 0, jitterMs: 0, ...behaviour });
-  intercepted = interceptProvider(simulator.app, { baseUrl: BASE_URL });
+  interceptProvider(simulator.app, { baseUrl: BASE_URL });
   return { client: createScrapingBeeClient({ baseUrl: BASE_URL, apiKey, timeoutMs: 1_000 }), simulator };
 }
 
@@ -91,7 +85,6 @@ describe("the client of ScrapingBee", () => {
       kind: "spent",
       httpStatus: 401,
     });
-    intercepted?.close();
     const wrong = start({}, "wrong-key");
     const error = await wrong.client.render("http://a.ro/").catch((cause: Error) => cause as Error);
     expect(error).toMatchObject({ kind: "unauthorized", httpStatus: 401 });
@@ -114,7 +107,7 @@ describe("the client of ScrapingBee", () => {
     ["that is huge", { body: "x".repeat(9 * 1024 * 1024) }],
   ])("cannot read an answer %s", async (_, answer) => {
     const app = new Hono().all("*", (c) => c.json(answer as object));
-    intercepted = interceptProvider(app, { baseUrl: BASE_URL });
+    interceptProvider(app, { baseUrl: BASE_URL });
     const client = createScrapingBeeClient({ baseUrl: BASE_URL, apiKey: "x", timeoutMs: 5_000 });
     await expect(client.render("http://a.ro/")).rejects.toMatchObject({ kind: "bad_response" });
   });

@@ -1,19 +1,11 @@
 import { inspect } from "node:util";
 import { Hono } from "hono";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import type { Simulator } from "#infra/simulator/kit.ts";
 import { SNOV_CLIENT, snovSimulator } from "#infra/simulator/snov/app.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { createSnovClient, type SnovClient } from "./client.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(stop);
-
-function stop(): void {
-  intercepted?.close();
-  intercepted = undefined;
-}
 
 const QUIET = { latencyMs: 0, jitterMs: 0, taskMs: 0, knownPct: 100 };
 
@@ -33,9 +25,7 @@ function clientOf(
   app: Hono<any>,
   { clientSecret = SNOV_CLIENT.secret, timeoutMs = 2_000, pollsAfterMs = [1, 20] }: ClientOptions = {},
 ): SnovClient {
-  stop();
-  intercepted = interceptProvider(app, { baseUrl: "https://snov.test" });
-  const { baseUrl } = intercepted;
+  const { baseUrl } = interceptProvider(app, { baseUrl: "https://snov.test" });
   return createSnovClient({ baseUrl, clientId: SNOV_CLIENT.id, clientSecret, timeoutMs, pollsAfterMs });
 }
 

@@ -1,14 +1,11 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { SNOV_CLIENT, snovSimulator } from "#infra/simulator/snov/app.ts";
 import { createLogger } from "#src/platform/logger.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { createSnovClient, POLLS_AFTER_MS } from "./client.ts";
 import { operationsOf, SNOV_CREDIT_MICROS, snov } from "./provider.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => intercepted?.close());
 
 const { signal } = new AbortController();
 const context = { signal, onSent: () => {}, asOf: "2026-11-22", logger: createLogger("silent") };
@@ -21,7 +18,7 @@ function start(behaviour: Record<string, number> = {}) {
     knownPct: 60,
     ...behaviour,
   });
-  intercepted = interceptProvider(simulator.app, { baseUrl: "https://snov.test" });
+  const intercepted = interceptProvider(simulator.app, { baseUrl: "https://snov.test" });
   const env = z.object(snov.env).parse(simulator.env(intercepted.baseUrl));
   const client = createSnovClient({
     baseUrl: env.SNOV_BASE_URL,

@@ -1,21 +1,10 @@
 import type { Hono } from "hono";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { termeneSimulator } from "#infra/simulator/termene/app.ts";
-import {
-  answerAlways,
-  type InterceptedProvider,
-  interceptProvider,
-  requestContext,
-} from "#tests/support/providers.ts";
+import { answerAlways, interceptProvider, requestContext } from "#tests/support/providers.ts";
 import { createTermeneClient, type TermeneClient, type TermeneClientOptions } from "./client.ts";
 import { PRICE_MICROS, termene } from "./provider.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => {
-  intercepted?.close();
-  intercepted = undefined;
-});
 
 const BASE_URL = "https://termene.test/termene";
 const KEYS = {
@@ -26,7 +15,7 @@ const KEYS = {
 
 // biome-ignore lint/suspicious/noExplicitAny: apps differ in their bindings
 function ask(app: Hono<any>, options: Partial<TermeneClientOptions> = {}): TermeneClient {
-  intercepted = interceptProvider(app, { baseUrl: BASE_URL });
+  interceptProvider(app, { baseUrl: BASE_URL });
   return createTermeneClient({ baseUrl: BASE_URL, timeoutMs: 2_000, ...KEYS, ...options });
 }
 

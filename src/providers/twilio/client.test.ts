@@ -1,25 +1,19 @@
 import { Hono } from "hono";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Simulator } from "#infra/simulator/kit.ts";
 import { TWILIO_SECRET, TWILIO_SID, twilioSimulator } from "#infra/simulator/twilio/app.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { hashedKey } from "../subject-key.ts";
 import { createTwilioClient, type TwilioClient } from "./client.ts";
 import { TWILIO_LOOKUP_MICROS, twilio } from "./provider.ts";
 import { readLine } from "./schemas.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => {
-  intercepted?.close();
-  intercepted = undefined;
-});
 
 function start(
   behaviour: Record<string, number> = {},
   apiKeySecret = TWILIO_SECRET,
 ): { client: TwilioClient; simulator: Simulator } {
   const simulator = twilioSimulator.create({ latencyMs: 0, jitterMs: 0, failedPct: 0, ...behaviour });
-  intercepted = interceptProvider(simulator.app, { baseUrl: "https://twilio.test" });
+  const intercepted = interceptProvider(simulator.app, { baseUrl: "https://twilio.test" });
   const client = createTwilioClient({
     baseUrl: intercepted.baseUrl,
     apiKeySid: TWILIO_SID,
@@ -95,7 +89,7 @@ describe("the client of Twilio Lookup", () => {
     ["that is huge", { valid: true, national_format: "x".repeat(100_000) }],
   ])("cannot read an answer %s", async (_, answer) => {
     const app = new Hono().all("*", (c) => c.json(answer as object));
-    intercepted = interceptProvider(app, { baseUrl: "https://twilio.test" });
+    const intercepted = interceptProvider(app, { baseUrl: "https://twilio.test" });
     const client = createTwilioClient({ baseUrl: intercepted.baseUrl, apiKeySid: "x", apiKeySecret: "x" });
     await expect(client.lineType(MOBILE)).rejects.toMatchObject({ kind: "bad_response" });
   });

@@ -1,26 +1,20 @@
 import { Hono } from "hono";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import type { Simulator } from "#infra/simulator/kit.ts";
 import { WEBSEARCH_KEY, websearchSimulator } from "#infra/simulator/websearch/app.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { hashedKey } from "../subject-key.ts";
 import { createBraveClient, type WebSearchClient } from "./client.ts";
 import { WEBSEARCH_REQUEST_MICROS, websearch } from "./provider.ts";
 import { readHits } from "./schemas.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => {
-  intercepted?.close();
-  intercepted = undefined;
-});
 
 function start(
   behaviour: Record<string, number> = {},
   apiKey = WEBSEARCH_KEY,
 ): { client: WebSearchClient; simulator: Simulator } {
   const simulator = websearchSimulator.create({ latencyMs: 0, jitterMs: 0, knownPct: 100, ...behaviour });
-  intercepted = interceptProvider(simulator.app, { baseUrl: "https://search.test/res/v1" });
+  const intercepted = interceptProvider(simulator.app, { baseUrl: "https://search.test/res/v1" });
   return { client: createBraveClient({ baseUrl: intercepted.baseUrl, apiKey, timeoutMs: 1_000 }), simulator };
 }
 
@@ -78,7 +72,7 @@ describe("the client of the web search", () => {
     ["that is huge", { type: "search", more: "x".repeat(3_000_000) }],
   ])("cannot read an answer %s", async (_, answer) => {
     const app = new Hono().all("*", (c) => c.json(answer as object));
-    intercepted = interceptProvider(app, { baseUrl: "https://search.test/res/v1" });
+    const intercepted = interceptProvider(app, { baseUrl: "https://search.test/res/v1" });
     const client = createBraveClient({ baseUrl: intercepted.baseUrl, apiKey: "x" });
     await expect(client.search("x")).rejects.toMatchObject({ kind: "bad_response" });
   });

@@ -1,14 +1,11 @@
 import { inspect } from "node:util";
 import { Hono } from "hono";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import type { Simulator } from "#infra/simulator/kit.ts";
 import { ZEROBOUNCE_KEY, zerobounceSimulator } from "#infra/simulator/zerobounce/app.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { createZeroBounceClient, type ZeroBounceClient } from "./client.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => intercepted?.close());
 
 const QUIET = { latencyMs: 0, jitterMs: 0, unknownPct: 0 };
 
@@ -19,7 +16,7 @@ function start(behaviour: Record<string, number> = {}): { client: ZeroBounceClie
 
 // biome-ignore lint/suspicious/noExplicitAny: apps differ in their bindings
 function clientOf(app: Hono<any>, { apiKey = ZEROBOUNCE_KEY, timeoutMs = 2_000 } = {}): ZeroBounceClient {
-  intercepted = interceptProvider(app, { baseUrl: "https://zerobounce.test/v2" });
+  const intercepted = interceptProvider(app, { baseUrl: "https://zerobounce.test/v2" });
   return createZeroBounceClient({
     baseUrl: intercepted.baseUrl,
     apiKey,
@@ -149,7 +146,6 @@ describe.each(both)("ZeroBounce's refusals of %s", (path, ask) => {
       httpStatus: 403,
       retryAfterMs: blockMs,
     });
-    intercepted?.close();
     await expect(ask(answered('{"error":"Forbidden"}', 403))).rejects.toMatchObject({ kind: "rate_limited" });
   });
 
@@ -162,7 +158,6 @@ describe.each(both)("ZeroBounce's refusals of %s", (path, ask) => {
 
   it("spent credit is told from a wrong key", async () => {
     await expect(ask(start({ spent: 1 }).client)).rejects.toMatchObject({ kind: "spent" });
-    intercepted?.close();
     const client = clientOf(zerobounceSimulator.create(QUIET).app, { apiKey: "wrong" });
     await expect(ask(client)).rejects.toMatchObject({ kind: "unauthorized" });
   });

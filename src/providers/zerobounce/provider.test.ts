@@ -1,20 +1,17 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { zerobounceSimulator } from "#infra/simulator/zerobounce/app.ts";
 import { createLogger } from "#src/platform/logger.ts";
-import { type InterceptedProvider, interceptProvider } from "#tests/support/providers.ts";
+import { interceptProvider } from "#tests/support/providers.ts";
 import { ZEROBOUNCE_CREDIT_MICROS, zerobounce } from "./provider.ts";
-
-let intercepted: InterceptedProvider | undefined;
-afterEach(() => intercepted?.close());
 
 const { signal } = new AbortController();
 const context = { signal, onSent: () => {}, asOf: "2026-11-22", logger: createLogger("silent") };
 
 function start(behaviour: Record<string, number> = {}) {
   const simulator = zerobounceSimulator.create({ latencyMs: 0, jitterMs: 0, unknownPct: 20, ...behaviour });
-  intercepted = interceptProvider(simulator.app, { baseUrl: "https://zerobounce.test/v2" });
+  const intercepted = interceptProvider(simulator.app, { baseUrl: "https://zerobounce.test/v2" });
   const env = z.object(zerobounce.env).parse(simulator.env(intercepted.baseUrl));
   const operations = zerobounce.connect(env);
   if (!operations) throw new Error("It has a key.");
