@@ -25,6 +25,19 @@ export class ConflictError extends AppError {}
 /** No or wrong key. HTTP 401. */
 export class UnauthorizedError extends AppError {}
 
+/** Known, but not allowed to. HTTP 403. */
+export class ForbiddenError extends AppError {}
+
+/** Too many requests: HTTP 429 with Retry-After. */
+export class RateLimitError extends AppError {
+  readonly retryAfterSeconds: number;
+
+  constructor(message: string, retryAfterSeconds: number) {
+    super("rate_limited", message);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
 /** A run whose attempt was taken over by a newer one: it must stop and write nothing. */
 export class SupersededError extends AppError {
   constructor(what: string) {

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
+import type { Principal } from "./principal.ts";
 
 export interface ApiError {
   /** Stable, snake_case. */
@@ -13,7 +14,7 @@ export interface ApiError {
 
 /** What requests carry from the middleware to the routes. */
 export interface AppEnv {
-  Variables: { requestId: string; workspaceId: string };
+  Variables: { requestId: string; workspaceId: string; principal: Principal };
 }
 
 /** Answers with data. `meta` adds to the request id, such as a cursor. */

@@ -6,8 +6,10 @@ import { z } from "zod";
 import {
   AppError,
   ConflictError,
+  ForbiddenError,
   InvalidInputError,
   NotFoundError,
+  RateLimitError,
   UnauthorizedError,
 } from "#src/domain/errors.ts";
 import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
@@ -19,6 +21,8 @@ function statusOf(error: AppError): ContentfulStatusCode {
   if (error instanceof NotFoundError) return 404;
   if (error instanceof ConflictError) return 409;
   if (error instanceof UnauthorizedError) return 401;
+  if (error instanceof ForbiddenError) return 403;
+  if (error instanceof RateLimitError) return 429;
   return 500;
 }
 
@@ -27,6 +31,7 @@ export function errorHandler(logger: Logger) {
   return (error: Error, c: Context<AppEnv>) => {
     if (error instanceof AppError && statusOf(error) < 500) {
       const { code, message, field } = error;
+      if (error instanceof RateLimitError) c.header("Retry-After", String(error.retryAfterSeconds));
       return fail(c, statusOf(error), { code, message, ...(field ? { field } : {}) });
     }
     if (error instanceof z.ZodError) {

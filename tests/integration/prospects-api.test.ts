@@ -5,7 +5,8 @@ import { createDb, type Db, inWorkspace } from "#db/client.ts";
 import type { Deps } from "#src/deps.ts";
 import type { AppEnv } from "#src/http/envelope.ts";
 import { errorHandler } from "#src/http/errors.ts";
-import { mergeRoutes } from "#src/http/routes/merges.ts";
+import { mount } from "#src/http/mount.ts";
+import { mergeEndpoints } from "#src/http/routes/merges.ts";
 import { prospectRoutes } from "#src/http/routes/prospects.ts";
 import type { RunnableField, RunnablePlan } from "#src/platform/chunk-work.ts";
 import { createLogger } from "#src/platform/logger.ts";
@@ -90,9 +91,11 @@ beforeEach(async () => {
   app.onError(errorHandler(logger));
   app.use(async (c, next) => {
     c.set("workspaceId", workspaceId);
+    c.set("principal", { kind: "service", id: "test", workspaceId, role: "owner", scopes: null });
     await next();
   });
-  app.route("/", prospectRoutes(deps, plan, sources)).route("/", mergeRoutes(deps));
+  app.route("/", prospectRoutes(deps, plan, sources));
+  mount(app, "", mergeEndpoints(deps), { checkAnswers: true });
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: what the API answers, as a client sees it

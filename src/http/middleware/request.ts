@@ -36,6 +36,8 @@ export const requireApiKey = (apiKey: string | undefined) =>
       }
     }
     // Until there are users, everybody works in the one workspace that a fresh installation has.
-    c.set("workspaceId", DEFAULT_WORKSPACE_ID);
+    const workspaceId = DEFAULT_WORKSPACE_ID;
+    c.set("principal", { kind: "service", id: "api", workspaceId, role: "owner", scopes: null });
+    c.set("workspaceId", workspaceId);
     await next();
   });

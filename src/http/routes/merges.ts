@@ -1,69 +1,127 @@
-import { Hono } from "hono";
 import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
 import { listMerges } from "#db/queries/merges.ts";
 import type { Deps } from "#src/deps.ts";
-import { NotFoundError } from "#src/domain/errors.ts";
 import { REVIEW } from "#src/domain/matching/match.ts";
 import { findDuplicates, mergeProspects, undoMerge } from "#src/platform/merges.ts";
-import { type AppEnv, ok } from "../envelope.ts";
+import { type Endpoint, endpoint, IdParams, Page } from "../endpoint.ts";
 
-const DuplicatesQuery = z.strictObject({
-  /** Points of 100; from 90 on a pair is taken to be one business. */
-  minScore: z.coerce.number().int().min(0).max(100).default(REVIEW),
-  cursor: z.uuid().optional(),
+const Reason = z.object({ part: z.string(), points: z.number() });
+const Compared = z.object({ id: z.uuid(), cui: z.int(), name: z.string() });
+const Duplicate = z.object({
+  one: Compared,
+  other: Compared,
+  /** Points of 100; the reasons add up to it before it is cut to that range. */
+  score: z.number(),
+  reasons: z.array(Reason),
+  decision: z.enum(["match", "review"]),
 });
-const MergeRequest = z.strictObject({
-  keepId: z.uuid(),
-  mergeIds: z.array(z.uuid()).min(1).max(20),
-  reason: z.string().trim().min(1).max(500),
-});
-const MergesQuery = z.strictObject({
-  prospectId: z.uuid().optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.uuid().optional(),
+const Merge = z.object({
+  id: z.uuid(),
+  keptId: z.uuid(),
+  reason: z.string(),
+  mergedBy: z.string(),
+  createdAt: z.iso.datetime(),
+  undoneAt: z.iso.datetime().nullable(),
+  undoneBy: z.string().nullable(),
+  merged: z.array(
+    z.object({
+      prospectId: z.uuid(),
+      cui: z.int(),
+      name: z.string(),
+      scorePct: z.int(),
+      reasons: z.array(Reason),
+    }),
+  ),
 });
 
-/** Until there are users, everybody acts as the API. */
-const ACTOR = "api";
-
-/**
- * GET /duplicates — pairs of prospects that may be one business, with a score and its reasons. A page goes through
- * 200 prospects and may be empty; `meta.nextCursor` is null after the last.
- * POST /merges — `{"keepId", "mergeIds", "reason"}`: one stands for all from now on. 201 with the merge's id.
- * GET /merges — what was merged, the newest first. POST /merges/:id/undo — as if it had never been.
- */
-export function mergeRoutes(deps: Deps) {
-  return new Hono<AppEnv>()
-    .get("/duplicates", async (c) => {
-      const { minScore, cursor } = DuplicatesQuery.parse(c.req.query());
-      const { duplicates, nextId } = await inWorkspace(deps.db, c.get("workspaceId"), (tx) =>
+export const mergeEndpoints = ({ db, now }: Deps): Endpoint[] => [
+  endpoint(
+    {
+      method: "get",
+      path: "/duplicates",
+      tag: "merges",
+      role: "viewer",
+      summary: "Pairs of prospects that may be one business, with a score and its reasons",
+      description:
+        "A page goes through 200 prospects and may be empty; `meta.nextCursor` is null after the last.",
+      query: z.strictObject({
+        minScore: z.coerce
+          .number()
+          .int()
+          .min(0)
+          .max(100)
+          .default(REVIEW)
+          .describe("Points of 100; from 90 on a pair is taken to be one business."),
+        cursor: z.uuid().optional(),
+      }),
+      answer: z.array(Duplicate),
+      paged: true,
+    },
+    async ({ workspaceId, query: { cursor, minScore } }) => {
+      const { duplicates, nextId } = await inWorkspace(db, workspaceId, (tx) =>
         findDuplicates(tx, { afterId: cursor ?? null, minScore }),
       );
-      return ok(c, duplicates, { meta: { nextCursor: nextId } });
-    })
-    .post("/merges", async (c) => {
-      const request = MergeRequest.parse(await c.req.json());
-      const workspaceId = c.get("workspaceId");
-      const mergeId = await inWorkspace(deps.db, workspaceId, (tx) =>
-        mergeProspects(tx, { ...request, workspaceId, by: ACTOR }, deps.now()),
+      return new Page(duplicates, nextId);
+    },
+  ),
+  endpoint(
+    {
+      method: "post",
+      path: "/merges",
+      tag: "merges",
+      role: "operator",
+      summary: "Merges prospects into one, which stands for all from then on",
+      body: z.strictObject({
+        keepId: z.uuid(),
+        mergeIds: z.array(z.uuid()).min(1).max(20),
+        reason: z.string().trim().min(1).max(500),
+      }),
+      answer: z.object({ mergeId: z.uuid() }),
+      status: 201,
+    },
+    async ({ workspaceId, principal, body }) => {
+      const mergeId = await inWorkspace(db, workspaceId, (tx) =>
+        mergeProspects(tx, { ...body, workspaceId, by: principal.id }, now()),
       );
-      return ok(c, { mergeId }, { status: 201 });
-    })
-    .get("/merges", async (c) => {
-      const { prospectId, cursor, limit } = MergesQuery.parse(c.req.query());
-      const rows = await inWorkspace(deps.db, c.get("workspaceId"), (tx) =>
+      return { mergeId };
+    },
+  ),
+  endpoint(
+    {
+      method: "get",
+      path: "/merges",
+      tag: "merges",
+      role: "viewer",
+      summary: "What was merged, the newest first",
+      query: z.strictObject({
+        prospectId: z.uuid().optional(),
+        limit: z.coerce.number().int().min(1).max(200).default(50),
+        cursor: z.uuid().optional(),
+      }),
+      answer: z.array(Merge),
+      paged: true,
+    },
+    async ({ workspaceId, query: { prospectId, cursor, limit } }) => {
+      const rows = await inWorkspace(db, workspaceId, (tx) =>
         listMerges(tx, { prospectId: prospectId ?? null, beforeId: cursor ?? null, limit: limit + 1 }),
       );
-      const page = rows.slice(0, limit);
-      return ok(c, page, { meta: { nextCursor: rows.length > limit ? page.at(-1)?.id : null } });
-    })
-    .post("/merges/:id/undo", async (c) => {
-      const id = z.uuid().safeParse(c.req.param("id"));
-      if (!id.success) throw new NotFoundError("merge_not_found", "There is no such merge.");
-      await inWorkspace(deps.db, c.get("workspaceId"), (tx) =>
-        undoMerge(tx, { id: id.data, by: ACTOR }, deps.now()),
-      );
-      return ok(c, { mergeId: id.data, status: "undone" });
-    });
-}
+      return Page.of(rows, limit, ({ id }) => id);
+    },
+  ),
+  endpoint(
+    {
+      method: "post",
+      path: "/merges/:id/undo",
+      tag: "merges",
+      role: "operator",
+      summary: "Undoes a merge, as if it had never been",
+      params: IdParams,
+      answer: z.object({ mergeId: z.uuid(), status: z.literal("undone") }),
+    },
+    async ({ workspaceId, principal, params: { id } }) => {
+      await inWorkspace(db, workspaceId, (tx) => undoMerge(tx, { id, by: principal.id }, now()));
+      return { mergeId: id, status: "undone" as const };
+    },
+  ),
+];

@@ -1,0 +1,43 @@
+/** Puts stated endpoints on the app: who may, what fits, the envelope of the answer. */
+import type { Hono } from "hono";
+import { z } from "zod";
+import { NotFoundError } from "#src/domain/errors.ts";
+import { type Endpoint, type EndpointSpec, Page, scopeOf, statusOf } from "./endpoint.ts";
+import { type AppEnv, ok } from "./envelope.ts";
+import { requireRole } from "./middleware/require-role.ts";
+
+/**
+ * @param checkAnswers parses each answer as it will be sent, so that the documentation cannot be wrong: for tests
+ */
+export function mount(
+  app: Hono<AppEnv>,
+  prefix: string,
+  endpoints: readonly Endpoint[],
+  { checkAnswers = false }: { checkAnswers?: boolean } = {},
+): void {
+  for (const { spec, handle } of endpoints) {
+    const guards = spec.role === "public" ? [] : [requireRole(spec.role, scopeOf(spec))];
+    app.on(spec.method.toUpperCase(), [prefix + spec.path], ...guards, async (c) => {
+      const answer = await handle({
+        c,
+        principal: c.get("principal"),
+        workspaceId: c.get("workspaceId"),
+        params: paramsOf(spec, c.req.param()) as never,
+        query: spec.query?.parse(c.req.query()) as never,
+        body: (spec.body ? spec.body.parse(await c.req.json()) : undefined) as never,
+      });
+      if (answer instanceof Response) return answer;
+      const [data, meta] =
+        answer instanceof Page ? [answer.items, { nextCursor: answer.nextCursor }] : [answer, {}];
+      if (checkAnswers) spec.answer.parse(JSON.parse(JSON.stringify(data)));
+      return ok(c, data, { status: statusOf(spec), meta });
+    });
+  }
+}
+
+/** An id that cannot be one names nothing: the same answer as for one that nobody has. */
+function paramsOf(spec: EndpointSpec, given: Record<string, string>) {
+  const parsed = (spec.params ?? z.object({})).safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new NotFoundError("not_found", `There is no such ${spec.tag.replace(/s$/, "")}.`);
+}
