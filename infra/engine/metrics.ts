@@ -28,6 +28,9 @@ export function createMetrics() {
       ...about("queue_depth", "Steps and runs to be executed, those under way included"),
       labelNames: ["function"],
     }),
+    held: new Gauge(
+      about("held", "Queue items that memory holds; the others are read when their turn comes"),
+    ),
     running: new Gauge({ ...about("running", "Calls to apps under way"), labelNames: ["function"] }),
     waiting: new Gauge({
       ...about("waiting", "Queue items by what they wait for"),

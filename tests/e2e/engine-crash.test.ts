@@ -58,7 +58,10 @@ test(`${ROUNDS} rounds of kill -9 lose no event, run no recorded step again and 
   await eventually(async () => (await unfinished()).join() === "0,0", {
     deadlineMs: 120_000,
     everyMs: 250,
-  }).catch(async () => expect(await unfinished(), "runs and queue items left").toEqual([0, 0]));
+  }).catch(async () => {
+    console.error(`Left in the queue: ${JSON.stringify(await leftovers(), null, 1)}`);
+    expect(await unfinished(), `runs and queue items left; ${again}`).toEqual([0, 0]);
+  });
   const { problems, figures } = judge({
     sent: load.sent,
     signals: load.signals,
@@ -79,6 +82,18 @@ async function unfinished(): Promise<number[]> {
     "select (select count(*)::int from run where status = 0) as runs, (select count(*)::int from queue_item) as items",
   );
   return [row?.runs ?? -1, row?.items ?? -1];
+}
+
+/** The items that are left, with the state of their runs, and how many items the engine's memory holds. */
+async function leftovers(): Promise<unknown> {
+  const items = await world.query(
+    `select q.run_id, q.id, f.slug, q.kind, q.attempt, q.delayed, r.status as run_status,
+            to_timestamp(q.due_at_ms / 1e3) as due_at, now() as seen_at
+     from queue_item q left join function f on f.id = q.fn_id left join run r on r.id = q.run_id limit 20`,
+  );
+  const headers = { authorization: `Bearer ${world.signingKey}` };
+  const metrics = await (await fetch(`${world.engineUrl}/metrics`, { headers })).text();
+  return { items, inMemory: metrics.match(/^inngest_engine_held \d+/m)?.[0] };
 }
 
 async function readRuns(): Promise<RunRow[]> {

@@ -5,7 +5,7 @@ const KIND_NAMES = Object.fromEntries(Object.entries(ItemKind).map(([name, kind]
 
 /** What Prometheus scrapes; the gauges of the queue and of the calls under way are measured now. */
 export async function metricsText(ports: OperationPorts): Promise<string> {
-  const { registry, metrics, executor } = ports;
+  const { registry, metrics, scheduler, executor } = ports;
   const items = await ports.database.pool.query<{ fn_id: string; kind: number; later: boolean; n: number }>(
     `select fn_id, kind, due_at_ms > $1 as later, count(*)::bigint as n from queue_item group by 1, 2, 3`,
     [Date.now()],
@@ -20,6 +20,7 @@ export async function metricsText(ports: OperationPorts): Promise<string> {
     metrics.waiting.inc({ function: nameOf(fn_id), reason }, n);
     if (isCall) metrics.queueDepth.inc({ function: nameOf(fn_id) }, n);
   }
+  metrics.held.set(scheduler.held);
   for (const [id, calls] of executor.running()) metrics.running.set({ function: nameOf(id) }, calls);
   for (const fn of registry.all) if (registry.isPaused(fn)) metrics.paused.set({ function: fn.slug }, 1);
   return await metrics.registry.metrics();

@@ -1,8 +1,10 @@
 import pino from "pino";
 import { afterEach, expect, test, vi } from "vitest";
+import { eventually } from "#tests/support/eventually.ts";
 import { ItemKind, type QueueItem } from "../state/rows.ts";
 import type { Backlog } from "./backlog.ts";
 import { KnownItems } from "./known-items.ts";
+import type { PartitionQueue } from "./partition-queue.ts";
 import { PartitionStore } from "./partition-store.ts";
 
 afterEach(() => vi.useRealTimers());
@@ -47,4 +49,59 @@ test("partitions that only the database knows get their turn while memory is ful
   }
   store.stop();
   expect(served.size).toBe(names.length);
+});
+
+test("a rescan sees to it that a page which was being read is read again", async () => {
+  const pages: ((items: QueueItem[]) => void)[] = [];
+  const backlog = {
+    due: () => new Promise<QueueItem[]>((resolve) => pages.push(resolve)),
+    partitionsAfter: async () => ["f|s|1"],
+  } as unknown as Backlog;
+  let served: PartitionQueue | undefined;
+  const store = new PartitionStore({
+    backlog,
+    known: new KnownItems(),
+    log: pino({ level: "silent" }),
+    inFlight: () => 0,
+    onReady: () => {
+      served ??= store.next();
+    },
+  });
+  store.rescan();
+  await eventually(() => pages.length === 1, { everyMs: 5 });
+  // What was committed unseen is to be found, though the page was asked for before it was.
+  store.rescan();
+  pages[0]?.([]);
+  await eventually(() => pages.length === 2, { everyMs: 5 });
+  pages[1]?.([item("f|s|1")]);
+  await eventually(() => served !== undefined, { everyMs: 5 });
+  store.stop();
+  expect(served?.items).toEqual([item("f|s|1")]);
+});
+
+test("a rescan sees to it that the names of partitions which were being read are read again", async () => {
+  const names: ((names: string[]) => void)[] = [];
+  const backlog = {
+    due: async (wanted: string[]) => wanted.map(item),
+    partitionsAfter: () => new Promise<string[]>((resolve) => names.push(resolve)),
+  } as unknown as Backlog;
+  const store = new PartitionStore({
+    backlog,
+    known: new KnownItems(),
+    log: pino({ level: "silent" }),
+    inFlight: () => 0,
+    onReady: () => {},
+  });
+  store.rescan();
+  store.rescan();
+  names[0]?.([]);
+  const partition = await eventually(
+    () => {
+      names[1]?.(["f|s|1"]);
+      return store.next() ?? false;
+    },
+    { everyMs: 5 },
+  );
+  store.stop();
+  expect(partition.name).toBe("f|s|1");
 });

@@ -58,13 +58,15 @@ export class PartitionStore {
     clearInterval(this.#rounds);
   }
 
-  /** Takes nothing for granted: the database may hold what memory has not seen. */
+  /** Takes nothing for granted: the database may hold what memory has not seen, nor what is being read now. */
   rescan(): void {
     for (const partition of this.#partitions.values()) {
       partition.more = true;
+      partition.missed = true;
       this.requeue(partition);
     }
     this.#cursor = "";
+    this.#missed = true;
     this.#overflow = true;
     void this.#discover();
   }

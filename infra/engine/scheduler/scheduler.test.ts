@@ -91,3 +91,34 @@ test("a timer that fails for another reason is tried again later, and holds noth
   await eventually(() => done.length === 2);
   expect(done).toEqual(["go on", "late"]);
 });
+
+test("an item that was put anew by the commit that ended it is executed again, whoever is told of that first", async () => {
+  const done: number[] = [];
+  const commit = Promise.withResolvers<void>();
+  const gate = (dueAtMs: number) => queueItem({ id: "gate:k", fnId: "f", kind: ItemKind.gate, dueAtMs });
+  scheduler = new Scheduler({
+    backlog: NO_BACKLOG as unknown as Backlog,
+    states: {} as GateStates,
+    log: createLog("silent"),
+    maxInFlight: 10,
+    functionById: () => null,
+    isPaused: () => false,
+    restUntilMs: () => 0,
+    execute: async () => [],
+    fireTimer: async ({ dueAtMs }) => {
+      done.push(dueAtMs);
+      await commit.promise;
+      return [];
+    },
+    reached: async () => {},
+  });
+  scheduler.rescan();
+  await setImmediate();
+  scheduler.offer([gate(1)]);
+  await eventually(() => done.length === 1, { everyMs: 5 });
+  // Its timer ends a batch; the next event, in the same commit, begins another.
+  void commit.promise.then(() => scheduler?.offer([gate(2)]));
+  commit.resolve();
+  await eventually(() => done.length === 2, { everyMs: 5 });
+  expect(done).toEqual([1, 2]);
+});

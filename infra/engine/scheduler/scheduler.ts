@@ -49,6 +49,8 @@ export class Scheduler {
   readonly #waiters = new Map<string, Set<PartitionQueue>>();
   /** Cancelled runs whose "go on" item memory still holds. */
   readonly #cancelled = new Set<string>();
+  /** Items that were committed and have yet to be taken in. */
+  readonly #offered: QueueItem[] = [];
   #inFlight = 0;
   /** Timers that failed once and are tried again; nothing is executed meanwhile. */
   #overdue = 0;
@@ -65,6 +67,11 @@ export class Scheduler {
       onReady: () => this.#kick(),
     });
     this.#timers = new TimerQueue(ports.backlog, this.#known, ports.log, (items) => this.#due(items));
+  }
+
+  /** How many items memory holds, those that are being executed included. */
+  get held(): number {
+    return this.#known.size;
   }
 
   /** Looks at the database anew: to begin with, and when a commit may have gone unseen. */
@@ -90,14 +97,21 @@ export class Scheduler {
     this.#kick();
   }
 
-  /** Takes in items that were just committed. */
+  /**
+   * Takes in items that were just committed; in a turn of its own. An item may have been put anew by the commit that
+   * ended it, and whoever tells of that may be faster than whoever has the former in hand: by then it is let go.
+   */
   offer(items: QueueItem[]): void {
+    for (const item of items) this.#offered.push(item);
+    this.#kick();
+  }
+
+  #takeIn(): void {
     const now = Date.now();
-    for (const item of items) {
+    for (const item of this.#offered.splice(0)) {
       if (item.dueAtMs > now || item.kind >= ItemKind.sleep) this.#timers.offer(item);
       else this.#partitions.offer(item);
     }
-    this.#kick();
   }
 
   /** The run was cancelled: what is held of it in memory takes no slot and no throttle's turn. */
@@ -149,6 +163,7 @@ export class Scheduler {
     this.#kicked = true;
     setImmediate(() => {
       this.#kicked = false;
+      this.#takeIn();
       this.#run();
     });
   }

@@ -21,16 +21,46 @@ const retry = (dueAtMs: number): QueueItem => ({
   score: dueAtMs,
 });
 
-it("keeps an item that becomes due again while a page is being read", async () => {
-  const known = new KnownItems();
-  const inHand = retry(0);
-  const again = retry(Date.now() + 50);
+/** Timers over a database whose pages the test hands out, in the order in which they are asked for. */
+function startTimers(known = new KnownItems()) {
   const pages: ((items: QueueItem[]) => void)[] = [];
   const backlog = { delayed: () => new Promise<QueueItem[]>((resolve) => pages.push(resolve)) };
   const due: QueueItem[] = [];
   timers = new TimerQueue(backlog as unknown as Backlog, known, createLog("silent"), (items) =>
     due.push(...items),
   );
+  return { timers, pages, due };
+}
+
+it("keeps an item that is committed while a page is being read that does not show it", async () => {
+  const { timers, pages, due } = startTimers();
+  timers.reset();
+  const item = retry(Date.now() + 50);
+  timers.offer(item);
+  pages[0]?.([]);
+  await eventually(() => due.length === 1);
+  expect(due).toEqual([item]);
+  expect(pages).toHaveLength(1);
+});
+
+it("reads anew what a page leaves out that was asked for before a reset", async () => {
+  const { timers, pages, due } = startTimers();
+  timers.reset();
+  timers.reset();
+  pages[0]?.([]);
+  await eventually(() => pages.length === 2);
+  // A commit of which nobody here was told, as after a lost connection.
+  const unseen = retry(Date.now());
+  pages[1]?.([unseen]);
+  await eventually(() => due.length === 1);
+  expect(due).toEqual([unseen]);
+});
+
+it("keeps an item that becomes due again while a page is being read", async () => {
+  const known = new KnownItems();
+  const inHand = retry(0);
+  const again = retry(Date.now() + 50);
+  const { timers, pages, due } = startTimers(known);
 
   // As after a lost connection: an attempt is in hand, and the database is read anew.
   known.hold(inHand);

@@ -22,6 +22,7 @@ export class TimerQueue {
   readonly #known: KnownItems;
   readonly #log: Log;
   readonly #onDue: (items: QueueItem[]) => void;
+  /** Another object whenever it moves. */
   #horizon = BEGINNING;
   #everything = false;
   #reading = false;
@@ -37,7 +38,9 @@ export class TimerQueue {
 
   /** Takes an item in; it is left to the database when it lies beyond the horizon. */
   offer(item: QueueItem): void {
-    if (!this.#everything && item.dueAtMs > this.#horizon.dueAtMs) return;
+    const isBeyond = !this.#everything && item.dueAtMs > this.#horizon.dueAtMs;
+    // A page that is being read may not show it.
+    if (isBeyond && !this.#reading) return;
     this.#hold(item);
     if (this.#items.length > MAX_HELD) this.#giveBack();
     this.#arm();
@@ -46,7 +49,7 @@ export class TimerQueue {
   /** Starts again from the database, as after its connection was lost. */
   reset(): void {
     for (const item of this.#items.splice(0)) this.#known.drop(item);
-    this.#horizon = BEGINNING;
+    this.#horizon = { ...BEGINNING };
     this.#everything = false;
     this.#tick();
   }
@@ -63,8 +66,10 @@ export class TimerQueue {
   /** Leaves the later half to the database, so that what comes due sooner always has a place. */
   #giveBack(): void {
     for (const item of this.#items.splice(MAX_HELD / 2)) this.#known.drop(item);
+    const latestMs = this.#items.at(-1)?.dueAtMs ?? -1;
+    const readMs = this.#everything ? latestMs : this.#horizon.dueAtMs;
+    this.#horizon = { ...BEGINNING, dueAtMs: Math.min(latestMs, readMs) };
     this.#everything = false;
-    this.#horizon = { ...BEGINNING, dueAtMs: this.#items.at(-1)?.dueAtMs ?? -1 };
   }
 
   #tick(): void {
@@ -90,9 +95,10 @@ export class TimerQueue {
     if (this.#reading) return;
     this.#reading = true;
     try {
-      const { all, fresh, complete } = await this.#known.read(() =>
-        this.#backlog.delayed(this.#horizon, PAGE),
-      );
+      const after = this.#horizon;
+      const { all, fresh, complete } = await this.#known.read(() => this.#backlog.delayed(after, PAGE));
+      // Memory has given back meanwhile what the page does not show; the next tick reads anew.
+      if (this.#horizon !== after) return;
       const last = all.at(-1);
       // What was dealt with meanwhile may be due again by now, at a time that the page does not show: the
       // horizon stays, and the next tick reads the same page again.
