@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { TEST_SECRET_KEYS } from "#tests/support/secret-keys.ts";
 import { loadConfig } from "./config.ts";
 
 const complete = {
@@ -7,6 +8,7 @@ const complete = {
   INNGEST_BASE_URL: "http://localhost:8288",
   INNGEST_EVENT_KEY: "event",
   INNGEST_SIGNING_KEY: "signkey-test-00",
+  SECRET_KEYS: TEST_SECRET_KEYS,
 };
 
 describe("the configuration", () => {

@@ -1,5 +1,6 @@
 /** The environment, read and checked once, all problems reported together. */
 import { z } from "zod";
+import { rootKeysSchema } from "./platform/vault.ts";
 import { catalog } from "./providers/catalog.ts";
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -28,6 +29,8 @@ export const configSchema = z.object({
   APP_URL: z.url().optional(),
   /** Callers of /api/v1 send it as `Authorization: Bearer …`. Unset: open, on loopback only. */
   API_KEY: z.string().min(16).optional(),
+  /** What secrets are sealed under: `k2:<base64 of 32 bytes>,k1:<…>`, the current key first. */
+  SECRET_KEYS: rootKeysSchema,
   DATABASE_URL: z.url(),
   REDIS_URL: z.url(),
   INNGEST_BASE_URL: z.url(),

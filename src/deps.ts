@@ -6,6 +6,7 @@ import type { Config } from "./config.ts";
 import { connectProviders, type Gateways, type ProviderRuntime } from "./platform/connect-providers.ts";
 import { createLogger, type Logger } from "./platform/logger.ts";
 import { createRedis, type Redis } from "./platform/redis.ts";
+import { createVault, type Vault } from "./platform/vault.ts";
 import { catalog } from "./providers/catalog.ts";
 
 export interface Deps {
@@ -13,6 +14,7 @@ export interface Deps {
   db: Db;
   redis: Redis;
   logger: Logger;
+  vault: Vault;
   inngest: Inngest;
   /** `providers.<key>?.<operation>`: undefined while the provider's credentials are not given. */
   providers: Gateways<typeof catalog>;
@@ -33,6 +35,7 @@ export function createDeps(config: Config): Deps {
     db,
     redis,
     logger,
+    vault: createVault(config.SECRET_KEYS),
     inngest: createInngest(config, logger),
     providers: gateways,
     providerRuntimes: runtimes,

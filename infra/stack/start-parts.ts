@@ -146,7 +146,7 @@ async function engineDatabase(serverUrl: string, kind: EngineChoice["kind"]): Pr
 }
 
 async function apps(
-  { supervisor, dataDir, options }: Context,
+  { supervisor, dataDir, options, keys }: Context,
   needs: { DATABASE_URL: string; REDIS_URL: string; engine: EngineAt; simulatorUrl: string | null },
 ): Promise<Record<string, string>> {
   const replicas = options.appReplicas ?? 1;
@@ -162,6 +162,7 @@ async function apps(
     INNGEST_BASE_URL: needs.engine.url,
     INNGEST_EVENT_KEY: needs.engine.keys.eventKey,
     INNGEST_SIGNING_KEY: needs.engine.keys.signingKey,
+    SECRET_KEYS: keys.secretKeys,
     UPLOAD_DIR: uploads,
     LOG_LEVEL: "info",
     ...providers(options, needs.simulatorUrl),

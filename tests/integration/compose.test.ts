@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { configSchema, loadConfig } from "#src/config.ts";
 import { catalog } from "#src/providers/catalog.ts";
+import { TEST_SECRET_KEYS } from "#tests/support/secret-keys.ts";
 
 type Service = {
   image: string;
@@ -43,7 +44,10 @@ function interpolate(value: string, env: Record<string, string>): string {
 
 const variables = [...new Set([...text.matchAll(/\$\{(\w+)/g)].map((match) => match[1]))].sort();
 const required = [...new Set([...text.matchAll(/\$\{(\w+):\?/g)].map((match) => match[1] ?? ""))];
-const filledIn = Object.fromEntries(required.map((name) => [name, "a".repeat(32)]));
+const filledIn: Record<string, string> = {
+  ...Object.fromEntries(required.map((name) => [name, "a".repeat(32)])),
+  SECRET_KEYS: TEST_SECRET_KEYS,
+};
 
 test("docker-compose.yml is valid by the Compose Specification's own schema", () => {
   const ajv = new Ajv2019({ strict: false, allErrors: true });
@@ -95,6 +99,7 @@ describe("the app's environment", () => {
     expect(() => interpolate(app.environment?.API_KEY ?? "", {})).toThrow("set API_KEY in .env");
     const names = ["POSTGRES_PASSWORD", "CERNIQ_DB_PASSWORD", "INNGEST_DB_PASSWORD", "REDIS_PASSWORD"];
     expect(required).toEqual(expect.arrayContaining([...names, "INNGEST_EVENT_KEY", "INNGEST_SIGNING_KEY"]));
+    expect(required).toContain("SECRET_KEYS");
   });
 });
 

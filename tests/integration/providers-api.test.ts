@@ -12,6 +12,7 @@ import { createApp } from "#src/http/app.ts";
 import { HUNTER_CREDIT_MICROS } from "#src/providers/hunter/provider.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
 import { createContext } from "#tests/support/gateways.ts";
+import { TEST_SECRET_KEYS } from "#tests/support/secret-keys.ts";
 
 let database: TestDatabase;
 let owner: pg.Client;
@@ -35,6 +36,7 @@ beforeAll(async () => {
     INNGEST_BASE_URL: "http://127.0.0.1:9",
     INNGEST_EVENT_KEY: "test",
     INNGEST_SIGNING_KEY: "signkey-test-00",
+    SECRET_KEYS: TEST_SECRET_KEYS,
     LOG_LEVEL: "silent",
     PROVIDER_LIMITS: "off",
     ...hunterSimulator.create().env(`${simulator.url}/hunter`),

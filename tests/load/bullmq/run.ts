@@ -16,6 +16,7 @@ import { type Stack, startStack } from "#infra/stack/stack.ts";
 import { importReference } from "#src/platform/reference/import-reference.ts";
 import { loadImport } from "#src/platform/registry-import/load.ts";
 import { prepareImport } from "#tests/support/registry-files.ts";
+import { TEST_SECRET_KEYS } from "#tests/support/secret-keys.ts";
 import type { Measured } from "../pipeline/measured.ts";
 import { startMeter } from "../pipeline/meter.ts";
 import { benchFolder, databaseBytes, referenceFiles, valuesByField } from "../pipeline/ours.ts";
@@ -154,6 +155,7 @@ function startWorkers(stack: Stack, databaseUrl: string, jobId: string, processe
     INNGEST_BASE_URL: "http://127.0.0.1:9",
     INNGEST_EVENT_KEY: "none",
     INNGEST_SIGNING_KEY: "none",
+    SECRET_KEYS: TEST_SECRET_KEYS,
   };
   let done = 0;
   let stopping = false;
