@@ -11,16 +11,8 @@ import { errorHandler } from "./errors.ts";
 import { requestLog, requireApiKey } from "./middleware/request.ts";
 import { mount } from "./mount.ts";
 import { openApiDocument } from "./openapi.ts";
-import { approvalRoutes } from "./routes/approvals.ts";
-import { budgetRoutes } from "./routes/budgets.ts";
-import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { healthRoutes } from "./routes/health.ts";
-import { importRoutes } from "./routes/imports.ts";
-import { type FieldSources, jobRoutes } from "./routes/jobs.ts";
-import { prospectRoutes } from "./routes/prospects.ts";
-import { providerCallRoutes } from "./routes/provider-calls.ts";
-import { providerRoutes } from "./routes/providers.ts";
-import { referenceRoutes } from "./routes/reference.ts";
+import type { FieldSources } from "./routes/jobs.ts";
 
 export const INNGEST_PATH = "/api/inngest";
 const API = "/api/v1";
@@ -54,18 +46,9 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced }: Ap
   app.route("/", healthRoutes(deps, isSynced));
 
   app.use("/api/v1/*", secureHeaders(), requireApiKey(config.API_KEY));
-  const endpoints = apiEndpoints(deps);
+  const endpoints = apiEndpoints(deps, { plan, sources });
   mount(app, API, endpoints, { checkAnswers: config.NODE_ENV === "test" });
   const document = openApiDocument(endpoints, API);
   app.get(`${API}/openapi.json`, (c) => c.json(document));
-  app.route("/api/v1", importRoutes(deps));
-  app.route("/api/v1", jobRoutes(deps, plan, sources));
-  app.route("/api/v1", deadLetterRoutes(deps, plan));
-  app.route("/api/v1", approvalRoutes(deps));
-  app.route("/api/v1", referenceRoutes(deps));
-  app.route("/api/v1", prospectRoutes(deps, plan, sources));
-  app.route("/api/v1", providerRoutes(deps));
-  app.route("/api/v1", providerCallRoutes(deps));
-  app.route("/api/v1", budgetRoutes(deps));
   return app;
 }

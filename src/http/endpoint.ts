@@ -31,6 +31,8 @@ export interface EndpointSpec {
   status?: 200 | 201 | 202;
   /** Says that `meta.nextCursor` goes on where this page ends. */
   paged?: boolean;
+  /** What else `meta` holds. */
+  meta?: z.ZodObject;
 }
 
 type Output<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
@@ -58,10 +60,13 @@ export interface EndpointRequest<Spec extends EndpointSpec> {
 export class Page<Item> {
   readonly items: readonly Item[];
   readonly nextCursor: string | number | null;
+  /** What else `meta` holds. */
+  readonly meta: object;
 
-  constructor(items: readonly Item[], nextCursor: string | number | null) {
+  constructor(items: readonly Item[], nextCursor: string | number | null, meta: object = {}) {
     this.items = items;
     this.nextCursor = nextCursor;
+    this.meta = meta;
   }
 
   /** Of rows read with `limit + 1`: the one too many tells that there is a next page. */
@@ -69,10 +74,11 @@ export class Page<Item> {
     rows: readonly Item[],
     limit: number,
     cursorOf: (last: Item) => string | number,
+    meta: object = {},
   ): Page<Item> {
     const items = rows.slice(0, limit);
     const last = items.at(-1);
-    return new Page(items, rows.length > limit && last !== undefined ? cursorOf(last) : null);
+    return new Page(items, rows.length > limit && last !== undefined ? cursorOf(last) : null, meta);
   }
 }
 
@@ -96,6 +102,15 @@ export function endpoint<const Spec extends EndpointSpec>(
 
 /** An id of ours in the path; what is no id names nothing, and is answered like an id that nobody has. */
 export const IdParams = z.object({ id: z.uuid() });
+
+/** What a list takes whose cursor is an id; `.extend` it with filters. */
+export const PageQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.uuid().optional().describe("`meta.nextCursor` of the page before."),
+});
+
+/** ISO 8601, as we answer it. */
+export const Instant = z.iso.datetime({ offset: true });
 
 export const statusOf = (spec: EndpointSpec): ContentfulStatusCode => spec.status ?? 200;
 

@@ -1,6 +1,30 @@
 /** Every endpoint of the API, in the order of its documentation. A new one is one line here, beside its file. */
 import type { Deps } from "#src/deps.ts";
+import type { AppParts } from "./app.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { approvalEndpoints } from "./routes/approvals.ts";
+import { budgetEndpoints } from "./routes/budgets.ts";
+import { deadLetterEndpoints } from "./routes/dead-letters.ts";
+import { importEndpoints } from "./routes/imports.ts";
+import { jobEndpoints } from "./routes/jobs.ts";
 import { mergeEndpoints } from "./routes/merges.ts";
+import { prospectEndpoints } from "./routes/prospects.ts";
+import { providerCallEndpoints } from "./routes/provider-calls.ts";
+import { providerEndpoints } from "./routes/providers.ts";
+import { referenceEndpoints } from "./routes/reference.ts";
 
-export const apiEndpoints = (deps: Deps): Endpoint[] => [...mergeEndpoints(deps)];
+export const apiEndpoints = (
+  deps: Deps,
+  { plan, sources }: Pick<AppParts, "plan" | "sources">,
+): Endpoint[] => [
+  ...importEndpoints(deps),
+  ...jobEndpoints(deps, plan, sources),
+  ...prospectEndpoints(deps, plan, sources),
+  ...mergeEndpoints(deps),
+  ...approvalEndpoints(deps),
+  ...deadLetterEndpoints(deps, plan),
+  ...providerEndpoints(deps),
+  ...providerCallEndpoints(deps),
+  ...budgetEndpoints(deps),
+  ...referenceEndpoints(deps),
+];

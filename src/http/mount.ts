@@ -1,5 +1,5 @@
 /** Puts stated endpoints on the app: who may, what fits, the envelope of the answer. */
-import type { Hono } from "hono";
+import type { Hono, HonoRequest } from "hono";
 import { z } from "zod";
 import { NotFoundError } from "#src/domain/errors.ts";
 import { type Endpoint, type EndpointSpec, Page, scopeOf, statusOf } from "./endpoint.ts";
@@ -24,20 +24,37 @@ export function mount(
         workspaceId: c.get("workspaceId"),
         params: paramsOf(spec, c.req.param()) as never,
         query: spec.query?.parse(c.req.query()) as never,
-        body: (spec.body ? spec.body.parse(await c.req.json()) : undefined) as never,
+        body: (spec.body ? spec.body.parse(await jsonOf(c.req)) : undefined) as never,
       });
       if (answer instanceof Response) return answer;
       const [data, meta] =
-        answer instanceof Page ? [answer.items, { nextCursor: answer.nextCursor }] : [answer, {}];
-      if (checkAnswers) spec.answer.parse(JSON.parse(JSON.stringify(data)));
+        answer instanceof Page
+          ? [answer.items, { ...answer.meta, nextCursor: answer.nextCursor }]
+          : [answer, {}];
+      if (checkAnswers) checkAnswer(spec, data, meta);
       return ok(c, data, { status: statusOf(spec), meta });
     });
   }
+}
+
+/** Undefined without a body: whether one is needed, the schema says. */
+async function jsonOf(request: HonoRequest): Promise<unknown> {
+  const text = await request.text();
+  return text === "" ? undefined : JSON.parse(text);
+}
+
+/** @throws Error, which is our fault and no caller's, where the answer is not what the documentation promises */
+function checkAnswer(spec: EndpointSpec, data: unknown, meta: object): void {
+  const parsed = spec.answer.safeParse(JSON.parse(JSON.stringify(data)));
+  const error = parsed.error ?? spec.meta?.safeParse(meta).error;
+  if (error)
+    throw new Error(`${spec.method} ${spec.path} answers what it does not promise: ${error.message}`);
 }
 
 /** An id that cannot be one names nothing: the same answer as for one that nobody has. */
 function paramsOf(spec: EndpointSpec, given: Record<string, string>) {
   const parsed = (spec.params ?? z.object({})).safeParse(given);
   if (parsed.success) return parsed.data;
-  throw new NotFoundError("not_found", `There is no such ${spec.tag.replace(/s$/, "")}.`);
+  const what = spec.tag.replace(/s$/, "").replaceAll("-", " ");
+  throw new NotFoundError(`${what.replaceAll(" ", "_")}_not_found`, `There is no such ${what}.`);
 }

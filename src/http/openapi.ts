@@ -50,9 +50,8 @@ function bodyOf({ body, upload }: EndpointSpec): JsonSchema {
     return { requestBody: { required: true, description: upload.description, content } };
   }
   if (!body) return {};
-  return {
-    requestBody: { required: true, content: { "application/json": { schema: schemaOf(body, "input") } } },
-  };
+  const required = !body.safeParse(undefined).success;
+  return { requestBody: { required, content: { "application/json": { schema: schemaOf(body, "input") } } } };
 }
 
 const creates = ({ method, status }: EndpointSpec) => method === "post" && (status === 201 || status === 202);
@@ -73,6 +72,7 @@ function operation(spec: EndpointSpec): JsonSchema {
   const meta: Record<string, JsonSchema> = {
     requestId: { type: "string" },
     ...(spec.paged ? { nextCursor: { type: ["string", "integer", "null"] } } : {}),
+    ...(spec.meta ? (schemaOf(spec.meta, "output").properties as Record<string, JsonSchema>) : {}),
   };
   const envelope = {
     type: "object",

@@ -52,7 +52,7 @@ export async function resolveUnknownCall(
   { charged, costMicros }: Resolution,
 ): Promise<void> {
   const call = await lockUnknownCall(tx, id);
-  if (!call) throw new NotFoundError("call_not_found", "There is no such call with an unknown outcome.");
+  if (!call) throw new NotFoundError("provider_call_not_found", "There is no such call with an unknown outcome.");
   const cost = charged ? (costMicros ?? call.heldMicros) : 0;
   if (cost > call.heldMicros) {
     const message = `The call holds ${call.heldMicros} micro-euros: it cannot have cost ${cost}.`;

@@ -291,7 +291,7 @@ describe("a call whose outcome is unknown", () => {
     ]);
     expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
     expect(both.find(({ status }) => status === "rejected")).toMatchObject({
-      reason: { code: "call_not_found" },
+      reason: { code: "provider_call_not_found" },
     });
   });
 });

@@ -7,7 +7,7 @@ import type { AppEnv } from "#src/http/envelope.ts";
 import { errorHandler } from "#src/http/errors.ts";
 import { mount } from "#src/http/mount.ts";
 import { mergeEndpoints } from "#src/http/routes/merges.ts";
-import { prospectRoutes } from "#src/http/routes/prospects.ts";
+import { prospectEndpoints } from "#src/http/routes/prospects.ts";
 import type { RunnableField, RunnablePlan } from "#src/platform/chunk-work.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
@@ -94,8 +94,8 @@ beforeEach(async () => {
     c.set("principal", { kind: "service", id: "test", workspaceId, role: "owner", scopes: null });
     await next();
   });
-  app.route("/", prospectRoutes(deps, plan, sources));
-  mount(app, "", mergeEndpoints(deps), { checkAnswers: true });
+  const endpoints = [...prospectEndpoints(deps, plan, sources), ...mergeEndpoints(deps)];
+  mount(app, "", endpoints, { checkAnswers: true });
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: what the API answers, as a client sees it

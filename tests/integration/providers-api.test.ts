@@ -37,6 +37,7 @@ beforeAll(async () => {
     INNGEST_EVENT_KEY: "test",
     INNGEST_SIGNING_KEY: "signkey-test-00",
     SECRET_KEYS: TEST_SECRET_KEYS,
+    NODE_ENV: "test",
     LOG_LEVEL: "silent",
     PROVIDER_LIMITS: "off",
     ...hunterSimulator.create().env(`${simulator.url}/hunter`),

@@ -12,7 +12,8 @@ import type { Deps } from "#src/deps.ts";
 import { InvalidInputError } from "#src/domain/errors.ts";
 import type { AppEnv } from "#src/http/envelope.ts";
 import { errorHandler } from "#src/http/errors.ts";
-import { importRoutes } from "#src/http/routes/imports.ts";
+import { mount } from "#src/http/mount.ts";
+import { importEndpoints } from "#src/http/routes/imports.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import { inspectUpload } from "#src/platform/registry-import/inspect-upload.ts";
 import { loadImport } from "#src/platform/registry-import/load.ts";
@@ -137,10 +138,11 @@ describe("POST /api/v1/imports", () => {
     app.use(async (c, next) => {
       c.set("workspaceId", workspaceId);
       c.set("requestId", "test");
+      c.set("principal", { kind: "service", id: "test", workspaceId, role: "owner", scopes: null });
       await next();
     });
     const config = { UPLOAD_DIR: uploads(), MAX_UPLOAD_BYTES: 200_000 };
-    app.route("/api/v1", importRoutes({ db, config } as unknown as Deps));
+    mount(app, "/api/v1", importEndpoints({ db, config } as unknown as Deps), { checkAnswers: true });
   });
   afterAll(async () => {
     await db?.$client.end();

@@ -1,47 +1,70 @@
-import { Hono } from "hono";
 import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
 import { listApprovals } from "#db/queries/approvals.ts";
 import { approvalStatuses } from "#db/schema/approvals.ts";
 import type { Deps } from "#src/deps.ts";
-import { NotFoundError } from "#src/domain/errors.ts";
 import { decide } from "#src/platform/approvals.ts";
-import { type AppEnv, ok } from "../envelope.ts";
+import { type Endpoint, endpoint, IdParams, Instant, Page, PageQuery } from "../endpoint.ts";
 
-const Query = z.strictObject({
-  status: z.enum(approvalStatuses).default("pending"),
-  field: z.string().max(100).optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.uuid().optional(),
-});
-const Decide = z.strictObject({
-  decision: z.enum(["approve", "reject"]),
-  note: z.string().max(500).optional(),
+const Approval = z.object({
+  id: z.uuid(),
+  prospectId: z.uuid(),
+  cui: z.int(),
+  name: z.string(),
+  field: z.string(),
+  source: z.string(),
+  value: z.record(z.string(), z.unknown()),
+  confidencePct: z.int(),
+  /** What speaks for it. */
+  reasons: z.array(z.object({ part: z.string(), points: z.number() })),
+  status: z.enum(approvalStatuses),
+  /** What holds when nobody has decided by `expiresAt`. */
+  defaultDecision: z.enum(["approve", "reject"]),
+  expiresAt: Instant,
+  decidedAt: Instant.nullable(),
+  note: z.string().nullable(),
 });
 
-/**
- * GET /approvals — values that wait for a person (or, with `status`, that did), with what speaks for them; a page at a
- * time. POST /approvals/:id/decide — `{"decision": "approve" | "reject"}`; a repeat of the same is harmless.
- */
-export function approvalRoutes(deps: Deps) {
-  return new Hono<AppEnv>()
-    .get("/approvals", async (c) => {
-      const { cursor, limit, ...filter } = Query.parse(c.req.query());
-      const rows = await inWorkspace(deps.db, c.get("workspaceId"), (tx) =>
+export const approvalEndpoints = ({ db }: Deps): Endpoint[] => [
+  endpoint(
+    {
+      method: "get",
+      path: "/approvals",
+      tag: "approvals",
+      role: "viewer",
+      summary: "Values that wait for a person, with what speaks for them",
+      query: PageQuery.extend({
+        status: z.enum(approvalStatuses).default("pending"),
+        field: z.string().max(100).optional(),
+      }),
+      answer: z.array(Approval),
+      paged: true,
+    },
+    async ({ workspaceId, query: { cursor, limit, ...filter } }) => {
+      const rows = await inWorkspace(db, workspaceId, (tx) =>
         listApprovals(tx, { filter, afterId: cursor ?? null, limit: limit + 1 }),
       );
-      const page = rows.slice(0, limit);
-      const nextCursor = rows.length > limit ? page.at(-1)?.id : null;
-      return ok(c, page, { meta: { nextCursor } });
-    })
-    .post("/approvals/:id/decide", async (c) => {
-      const id = z.uuid().safeParse(c.req.param("id"));
-      const { decision, note } = Decide.parse(await c.req.json());
-      if (!id.success) throw new NotFoundError("approval_not_found", "There is no such approval.");
-      const workspaceId = c.get("workspaceId");
-      await inWorkspace(deps.db, workspaceId, (tx) =>
-        decide(tx, workspaceId, id.data, decision, note ?? null),
-      );
-      return ok(c, { id: id.data, status: decision === "approve" ? "approved" : "rejected" });
-    });
-}
+      return Page.of(rows, limit, ({ id }) => id);
+    },
+  ),
+  endpoint(
+    {
+      method: "post",
+      path: "/approvals/:id/decide",
+      tag: "approvals",
+      role: "operator",
+      summary: "Approves or rejects a value",
+      description: "A repeat of the same decision is harmless, the other one is refused.",
+      params: IdParams,
+      body: z.strictObject({
+        decision: z.enum(["approve", "reject"]),
+        note: z.string().max(500).optional(),
+      }),
+      answer: z.object({ id: z.uuid(), status: z.enum(["approved", "rejected"]) }),
+    },
+    async ({ workspaceId, params: { id }, body: { decision, note } }) => {
+      await inWorkspace(db, workspaceId, (tx) => decide(tx, workspaceId, id, decision, note ?? null));
+      return { id, status: decision === "approve" ? ("approved" as const) : ("rejected" as const) };
+    },
+  ),
+];

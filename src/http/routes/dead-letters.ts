@@ -1,4 +1,3 @@
-import { Hono } from "hono";
 import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
 import { countDeadLetters, deadLetterTargets, listDeadLetters } from "#db/queries/dead-letters.ts";
@@ -6,69 +5,86 @@ import type { Deps } from "#src/deps.ts";
 import { NotFoundError } from "#src/domain/errors.ts";
 import type { RunnablePlan } from "#src/platform/chunk-work.ts";
 import { requestEnrichment } from "#src/platform/enrich-jobs.ts";
-import { type AppEnv, ok } from "../envelope.ts";
+import { type Endpoint, endpoint, Instant, Page, PageQuery } from "../endpoint.ts";
+import { ok } from "../envelope.ts";
 import { WorkOptions } from "../selection.ts";
 
-const filter = {
+const DeadLetter = z.object({
+  prospectId: z.uuid(),
+  cui: z.int(),
+  field: z.string(),
+  jobId: z.uuid(),
+  failures: z.int(),
+  firstCode: z.string(),
+  firstAt: Instant,
+  lastCode: z.string(),
+  lastSource: z.string().nullable(),
+  lastAt: Instant,
+});
+
+const Filter = z.strictObject({
   field: z.string().max(100).optional(),
   code: z.string().max(100).optional(),
   source: z.string().max(100).optional(),
   jobId: z.uuid().optional(),
-};
-const Query = z.strictObject({
-  ...filter,
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  /** `meta.nextCursor` of the page before. */
-  cursor: z
-    .string()
-    .regex(/^[0-9a-f-]{36}:[a-z0-9-]+$/)
-    .optional(),
-});
-const Retry = z.strictObject({
-  filter: z.strictObject(filter),
-  /** Only counts what would be asked again. */
-  preview: z.boolean().default(false),
-  ...WorkOptions.omit({ fields: true }).shape,
 });
 
-/**
- * GET /dead-letters — prospects and fields that failed for good, with the first and the last reason; a page at a time,
- * by field, code, source or job. `meta.counts` sums them up.
- * POST /dead-letters/retry — asks about them again, as one job; with `preview` it only counts.
- */
-export function deadLetterRoutes(deps: Deps, plan: RunnablePlan) {
-  return new Hono<AppEnv>()
-    .get("/dead-letters", async (c) => {
-      const { cursor, limit, ...wanted } = Query.parse(c.req.query());
+export const deadLetterEndpoints = (deps: Deps, plan: RunnablePlan): Endpoint[] => [
+  endpoint(
+    {
+      method: "get",
+      path: "/dead-letters",
+      tag: "dead-letters",
+      role: "viewer",
+      summary: "Prospects and fields that failed for good, with the first and the last reason",
+      query: PageQuery.extend({
+        ...Filter.shape,
+        cursor: z
+          .string()
+          .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[a-z0-9-]{1,100}$/)
+          .optional(),
+      }),
+      answer: z.array(DeadLetter),
+      paged: true,
+      meta: z.object({
+        counts: z.array(z.object({ field: z.string(), code: z.string(), count: z.int() })),
+      }),
+    },
+    async ({ workspaceId, query: { cursor, limit, ...filter } }) => {
       const [prospectId = "", field = ""] = cursor?.split(/:(.*)/s) ?? [];
       const after = cursor ? { prospectId, field } : null;
-      const { rows, counts } = await inWorkspace(deps.db, c.get("workspaceId"), async (tx) => ({
-        rows: await listDeadLetters(tx, { filter: wanted, after, limit: limit + 1 }),
-        counts: await countDeadLetters(tx, wanted),
+      const { rows, counts } = await inWorkspace(deps.db, workspaceId, async (tx) => ({
+        rows: await listDeadLetters(tx, { filter, after, limit: limit + 1 }),
+        counts: await countDeadLetters(tx, filter),
       }));
-      const page = rows.slice(0, limit);
-      const last = page.at(-1);
-      const nextCursor = rows.length > limit && last ? `${last.prospectId}:${last.field}` : null;
-      return ok(c, page, { meta: { nextCursor, counts } });
-    })
-    .post("/dead-letters/retry", async (c) => {
-      const request = Retry.parse(await c.req.json());
-      const workspaceId = c.get("workspaceId");
-      const answer = await inWorkspace(deps.db, workspaceId, async (tx) => {
-        const { prospects, fields } = await deadLetterTargets(tx, request.filter);
-        if (request.preview) return { prospects, fields, jobId: null };
+      return Page.of(rows, limit, (last) => `${last.prospectId}:${last.field}`, { counts });
+    },
+  ),
+  endpoint(
+    {
+      method: "post",
+      path: "/dead-letters/retry",
+      tag: "dead-letters",
+      role: "operator",
+      summary: "Asks again about those that a filter names, as one job",
+      description: "With `preview` it only counts whom it would ask about, and answers 200.",
+      body: z.strictObject({
+        filter: Filter,
+        preview: z.boolean().default(false),
+        ...WorkOptions.omit({ fields: true }).shape,
+      }),
+      answer: z.object({ prospects: z.int(), fields: z.array(z.string()), jobId: z.uuid().nullable() }),
+      status: 202,
+    },
+    ({ c, workspaceId, body: { filter, preview, ...options } }) =>
+      inWorkspace(deps.db, workspaceId, async (tx) => {
+        const { prospects, fields } = await deadLetterTargets(tx, filter);
+        if (preview) return ok(c, { prospects, fields, jobId: null });
         const known = fields.filter((field) => plan.fields.some(({ id }) => id === field));
         if (known.length === 0) throw new NotFoundError("nothing_to_retry", "No dead letter matches.");
-        const jobId = await requestEnrichment(tx, deps, plan, {
-          workspaceId,
-          selection: { deadLetters: request.filter },
-          fields: known,
-          priority: request.priority,
-          maxCostMicros: request.maxCostMicros,
-          maxCostMicrosPerProspect: request.maxCostMicrosPerProspect,
-        });
+        const work = { workspaceId, selection: { deadLetters: filter }, fields: known, ...options };
+        const jobId = await requestEnrichment(tx, deps, plan, work);
         return { prospects, fields: known, jobId };
-      });
-      return ok(c, answer, { status: request.preview ? 200 : 202 });
-    });
-}
+      }),
+  ),
+];

@@ -1,7 +1,6 @@
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import type { HttpBindings } from "@hono/node-server";
-import { Hono } from "hono";
 import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
 import { createImport, findImport, type Import } from "#db/queries/imports.ts";
@@ -11,25 +10,51 @@ import { NotFoundError } from "#src/domain/errors.ts";
 import { fileUploaded } from "#src/events/imports.ts";
 import { addToOutbox } from "#src/platform/outbox.ts";
 import { discardUpload, receiveUpload } from "#src/platform/registry-import/receive-upload.ts";
-import { type AppEnv, ok } from "../envelope.ts";
+import { type Endpoint, endpoint, IdParams, Instant, Page, PageQuery } from "../endpoint.ts";
 
-const Page = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(1_000).default(100),
-  /** `meta.nextCursor` of the page before: a line number. */
-  cursor: z.coerce.number().int().nonnegative().default(0),
+const UploadedFile = z.object({
+  importId: z.uuid(),
+  jobId: z.uuid(),
+  fileName: z.string(),
+  format: z.enum(["onrc", "csv"]),
+  sizeBytes: z.int(),
+  /** Hexadecimal. */
+  sha256: z.string(),
+});
+const ImportState = UploadedFile.extend({
+  filter: z.object({ caen: z.array(z.string()).optional(), counties: z.array(z.string()).optional() }),
+  status: z.enum(["pending", "loading", "done", "failed"]),
+  rows: z.int(),
+  imported: z.int(),
+  duplicates: z.int(),
+  rejected: z.int(),
+  rejectedBy: z.record(z.string(), z.int()),
+  error: z.string().nullable(),
+  createdAt: Instant,
+  endedAt: Instant.nullable(),
 });
 
-/**
- * POST /imports — multipart: `file`, beside it `states` and `activities`, the filters `caen` and `counties`,
- * and what its job may cost: `maxCostMicros`, `maxCostMicrosPerProspect`.
- * Answers 202 once the file is stored, looked at and its event is in the outbox; nothing is stored of a file that
- * cannot be used. GET /imports/:id — its counts. GET /imports/:id/rejected — line, reason and field of each reject.
- */
-export function importRoutes(deps: Deps) {
-  const { db, config } = deps;
-  return new Hono<AppEnv>()
-    .post("/imports", async (c) => {
-      const workspaceId = c.get("workspaceId");
+export const importEndpoints = ({ db, config }: Deps): Endpoint[] => [
+  endpoint(
+    {
+      method: "post",
+      path: "/imports",
+      tag: "imports",
+      role: "operator",
+      summary: "Takes in a registry export, and enriches what it brings",
+      description:
+        "Answers once the file is stored and looked at; nothing is stored of a file that cannot be used. " +
+        "How far it has come, the job tells.",
+      upload: {
+        contentType: "multipart/form-data",
+        description:
+          "The part `file`, and beside it `states` and `activities`; the filters `caen` and `counties`, lists with " +
+          "commas; what its job may cost: `maxCostMicros`, `maxCostMicrosPerProspect`.",
+      },
+      answer: UploadedFile,
+      status: 202,
+    },
+    async ({ c, workspaceId }) => {
       const upload = await receiveUpload(
         { headers: Object.fromEntries(c.req.raw.headers), body: bodyOf(c.env, c.req.raw) },
         { uploadDir: config.UPLOAD_DIR, maxBytes: config.MAX_UPLOAD_BYTES },
@@ -57,34 +82,53 @@ export function importRoutes(deps: Deps) {
         throw error;
       });
       const { name, sizeBytes, sha256 } = file;
-      return ok(
-        c,
-        { ...created, fileName: name, format: inspected.format, sizeBytes, sha256 },
-        { status: 202 },
-      );
-    })
-    .get("/imports/:id", async (c) => {
-      const row = await inWorkspace(db, c.get("workspaceId"), (tx) =>
-        requireImport(tx, c.get("workspaceId"), c.req.param("id")),
-      );
-      return ok(c, toApi(row));
-    })
-    .get("/imports/:id/rejected", async (c) => {
-      const workspaceId = c.get("workspaceId");
-      const { limit, cursor } = Page.parse(c.req.query());
+      return { ...created, fileName: name, format: inspected.format, sizeBytes, sha256 };
+    },
+  ),
+  endpoint(
+    {
+      method: "get",
+      path: "/imports/:id",
+      tag: "imports",
+      role: "viewer",
+      summary: "What became of a file's rows",
+      params: IdParams,
+      answer: ImportState,
+    },
+    async ({ workspaceId, params: { id } }) =>
+      toApi(await inWorkspace(db, workspaceId, (tx) => requireImport(tx, workspaceId, id))),
+  ),
+  endpoint(
+    {
+      method: "get",
+      path: "/imports/:id/rejected",
+      tag: "imports",
+      role: "viewer",
+      summary: "Rows that were not imported: line, reason and field",
+      params: IdParams,
+      query: PageQuery.extend({
+        cursor: z.coerce
+          .number()
+          .int()
+          .nonnegative()
+          .default(0)
+          .describe("`meta.nextCursor` of the page before."),
+      }),
+      answer: z.array(z.object({ lineNumber: z.int(), reason: z.string(), field: z.string().nullable() })),
+      paged: true,
+    },
+    async ({ workspaceId, params: { id }, query: { limit, cursor } }) => {
       const rows = await inWorkspace(db, workspaceId, async (tx) => {
-        const { id } = await requireImport(tx, workspaceId, c.req.param("id"));
-        // One more than asked for tells whether there is a next page.
+        await requireImport(tx, workspaceId, id);
         return listRejectedRows(tx, { workspaceId, importId: id, afterLine: cursor, limit: limit + 1 });
       });
-      const page = rows.slice(0, limit);
-      const nextCursor = rows.length > limit ? page.at(-1)?.lineNumber : null;
-      return ok(c, page, { meta: { nextCursor } });
-    });
-}
+      return Page.of(rows, limit, ({ lineNumber }) => lineNumber);
+    },
+  ),
+];
 
-async function requireImport(...[tx, workspaceId, id]: [...Parameters<typeof findImport>]): Promise<Import> {
-  const row = z.uuid().safeParse(id).success ? await findImport(tx, workspaceId, id) : null;
+async function requireImport(...[tx, workspaceId, id]: Parameters<typeof findImport>): Promise<Import> {
+  const row = await findImport(tx, workspaceId, id);
   if (row === null) throw new NotFoundError("import_not_found", "There is no such import.");
   return row;
 }

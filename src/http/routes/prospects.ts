@@ -1,4 +1,3 @@
-import { Hono } from "hono";
 import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
 import { listProspects, prospectDetail } from "#db/queries/prospects.ts";
@@ -8,75 +7,163 @@ import { ConflictError, NotFoundError } from "#src/domain/errors.ts";
 import type { RunnablePlan } from "#src/platform/chunk-work.ts";
 import { requestEnrichment } from "#src/platform/enrich-jobs.ts";
 import { type FieldPrices, viewProspect } from "#src/platform/prospect-view.ts";
-import { type AppEnv, ok } from "../envelope.ts";
+import { type Endpoint, endpoint, IdParams, Instant, Page, PageQuery } from "../endpoint.ts";
 import { checkFields, WorkOptions } from "../selection.ts";
 import type { FieldSources } from "./jobs.ts";
 
-const Query = z.strictObject({
-  importId: z.uuid().optional(),
-  status: z.enum(prospectStatuses).optional(),
-  tier: z.enum(tiers).optional(),
-  county: z.string().min(1).max(100).optional(),
-  cui: z.coerce.number().int().positive().max(9_999_999_999).optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  /** `meta.nextCursor` of the page before. */
-  cursor: z.uuid().optional(),
+const GoldenAttribute = z.object({
+  value: z.unknown(),
+  source: z.string(),
+  confidencePct: z.number(),
+  observedAt: Instant,
+  fieldValueId: z.uuid().nullable().describe("Null: it came with the import."),
+  mergedFrom: z.uuid().optional().describe("The merged-away prospect whose value it is."),
+});
+
+const ProspectRow = z.object({
+  id: z.uuid(),
+  cui: z.int().describe("The tax id without the RO prefix."),
+  name: z.string(),
+  isNaturalPerson: z.boolean(),
+  county: z.string().nullable(),
+  locality: z.string().nullable(),
+  status: z.enum(prospectStatuses),
+  failureCode: z.string().nullable(),
+  tier: z.enum(tiers).nullable(),
+  scorePct: z.int().nullable(),
+  fieldsFilled: z.int().nullable(),
+  confidencePct: z.int().nullable(),
+  golden: z.record(z.string(), GoldenAttribute).nullable(),
+});
+
+/** One that was asked for has the value and when it was observed; else the reason says why it was not. */
+const Field = z.object({
+  field: z.string(),
+  required: z.boolean(),
+  status: z.enum(["found", "not_found", "failed", "in_review", "ineligible", "not_asked"]),
+  reason: z.string().nullable(),
+  value: z.record(z.string(), z.unknown()).nullable().optional(),
+  source: z.string().nullable().optional(),
+  confidencePct: z.int().nullable().optional(),
+  costMicros: z.int().optional(),
+  observedAt: Instant.optional(),
+  freshUntil: Instant.optional(),
+  fresh: z.boolean().optional(),
+});
+
+const Score = z.object({
+  tier: z.enum(tiers),
+  fieldsFilled: z.int(),
+  completenessPct: z.number(),
+  confidencePct: z.number(),
+  freshnessPct: z.number(),
+  scorePct: z.number(),
+});
+
+const NextCall = z.object({
+  field: z.string(),
+  tier: z.enum(tiers).describe("That it would raise the prospect to, by itself or with the call after it."),
+  missing: z.object({ attributes: z.int(), verifiedEmail: z.boolean(), confidencePct: z.number() }),
+  calls: z.array(
+    z.object({
+      field: z.string(),
+      costMicros: z.int(),
+      brings: z.array(z.string()),
+      probability: z.number(),
+    }),
+  ),
+  totalMicros: z.int(),
+  expectedMicros: z.int(),
+  probability: z.number(),
+});
+
+const Prospect = ProspectRow.omit({ scorePct: true, fieldsFilled: true, confidencePct: true }).extend({
+  registrationNumber: z.string().nullable(),
+  legalForm: z.string().nullable(),
+  enrichedAt: Instant.nullable(),
+  mergedInto: z.uuid().nullable(),
+  mergedFrom: z.array(z.uuid()),
+  golden: z
+    .record(z.string(), GoldenAttribute.extend({ field: z.string().nullable() }))
+    .describe("Each with the field whose value it is; null: the import's."),
+  score: Score.nullable().describe("As of now; null before the first golden record."),
+  fields: z.array(Field),
+  nextCall: NextCall.nullable().describe(
+    "The cheapest call that would raise the tier; null: none is expected to.",
+  ),
 });
 
 /** On demand, somebody waits: as far ahead of bulk work as the engine lets a run be. */
 const EnrichNow = z.strictObject({ ...WorkOptions.shape, priority: WorkOptions.shape.priority.default(600) });
 
-/**
- * GET /prospects — by import, status, tier, county or tax id; a page at a time.
- * GET /prospects/:id — its golden record, what came of each field, its score, and the cheapest call to a better tier.
- * POST /prospects/:id/enrich — asks about one prospect ahead of bulk work what is missing or stale. 202 with a job's id.
- */
-export function prospectRoutes(deps: Deps, plan: RunnablePlan, sources: FieldSources) {
-  const app = new Hono<AppEnv>();
-  app.post("/prospects/:id/enrich", async (c) => {
-    const id = z.uuid().safeParse(c.req.param("id"));
-    const body = await c.req.text();
-    const { fields, maxCostMicros, maxCostMicrosPerProspect, priority } = EnrichNow.parse(
-      body === "" ? {} : JSON.parse(body),
-    );
-    checkFields(plan, fields);
-    const workspaceId = c.get("workspaceId");
-    const jobId = await inWorkspace(deps.db, workspaceId, async (tx) => {
-      const prospect = id.success ? await prospectDetail(tx, id.data) : null;
-      if (!prospect) throw new NotFoundError("prospect_not_found", "There is no such prospect.");
-      if (prospect.mergedInto)
-        throw new ConflictError("prospect_merged", `It was merged: enrich ${prospect.mergedInto} instead.`);
-      return requestEnrichment(tx, deps, plan, {
-        workspaceId,
-        selection: { ids: [prospect.id] },
-        fields: fields ?? null,
-        priority,
-        maxCostMicros,
-        maxCostMicrosPerProspect,
+export const prospectEndpoints = (deps: Deps, plan: RunnablePlan, sources: FieldSources): Endpoint[] => [
+  endpoint(
+    {
+      method: "get",
+      path: "/prospects",
+      tag: "prospects",
+      role: "viewer",
+      summary: "Prospects by import, status, tier, county or tax id",
+      query: PageQuery.extend({
+        importId: z.uuid().optional(),
+        status: z.enum(prospectStatuses).optional(),
+        tier: z.enum(tiers).optional(),
+        county: z.string().min(1).max(100).optional(),
+        cui: z.coerce.number().int().positive().max(9_999_999_999).optional(),
+      }),
+      answer: z.array(ProspectRow),
+      paged: true,
+    },
+    async ({ workspaceId, query: { cursor, limit, ...filter } }) => {
+      const rows = await inWorkspace(deps.db, workspaceId, (tx) =>
+        listProspects(tx, { filter, afterId: cursor ?? null, limit: limit + 1 }),
+      );
+      return Page.of(rows, limit, ({ id }) => id);
+    },
+  ),
+  endpoint(
+    {
+      method: "get",
+      path: "/prospects/:id",
+      tag: "prospects",
+      role: "viewer",
+      summary: "All of one prospect: golden record, fields, score, and the cheapest call to a better tier",
+      params: IdParams,
+      answer: Prospect,
+    },
+    async ({ workspaceId, params: { id } }) => {
+      const context = { plan, prices: pricesOf(deps, sources), now: deps.now() };
+      const view = await inWorkspace(deps.db, workspaceId, (tx) => viewProspect(tx, context, id));
+      if (!view) throw new NotFoundError("prospect_not_found", "There is no such prospect.");
+      return view;
+    },
+  ),
+  endpoint(
+    {
+      method: "post",
+      path: "/prospects/:id/enrich",
+      tag: "prospects",
+      role: "sales",
+      summary: "Asks about one prospect, ahead of bulk work, what is missing or stale",
+      params: IdParams,
+      body: EnrichNow.prefault({}),
+      answer: z.object({ jobId: z.uuid() }),
+      status: 202,
+    },
+    async ({ workspaceId, params: { id }, body: { fields, ...options } }) => {
+      checkFields(plan, fields);
+      const jobId = await inWorkspace(deps.db, workspaceId, async (tx) => {
+        const prospect = await prospectDetail(tx, id);
+        if (!prospect) throw new NotFoundError("prospect_not_found", "There is no such prospect.");
+        if (prospect.mergedInto)
+          throw new ConflictError("prospect_merged", `It was merged: enrich ${prospect.mergedInto} instead.`);
+        const work = { ...options, workspaceId, selection: { ids: [id] }, fields: fields ?? null };
+        return requestEnrichment(tx, deps, plan, work);
       });
-    });
-    return ok(c, { jobId }, { status: 202 });
-  });
-  app.get("/prospects/:id", async (c) => {
-    const id = z.uuid().safeParse(c.req.param("id"));
-    const context = { plan, prices: pricesOf(deps, sources), now: deps.now() };
-    const view = id.success
-      ? await inWorkspace(deps.db, c.get("workspaceId"), (tx) => viewProspect(tx, context, id.data))
-      : null;
-    if (!view) throw new NotFoundError("prospect_not_found", "There is no such prospect.");
-    return ok(c, view);
-  });
-  return app.get("/prospects", async (c) => {
-    const { cursor, limit, ...filter } = Query.parse(c.req.query());
-    const rows = await inWorkspace(deps.db, c.get("workspaceId"), (tx) =>
-      // One more than asked for tells whether there is a next page.
-      listProspects(tx, { filter, afterId: cursor ?? null, limit: limit + 1 }),
-    );
-    const page = rows.slice(0, limit);
-    const nextCursor = rows.length > limit ? page.at(-1)?.id : null;
-    return ok(c, page, { meta: { nextCursor } });
-  });
-}
+      return { jobId };
+    },
+  ),
+];
 
 function pricesOf(deps: Deps, sources: FieldSources): FieldPrices {
   return new Map(

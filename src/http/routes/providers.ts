@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
 import { type Budget, listBudgets } from "#db/queries/budgets.ts";
 import { type ProviderFigures, providerFigures } from "#db/queries/provider-figures.ts";
@@ -7,45 +7,102 @@ import { ConflictError, NotFoundError } from "#src/domain/errors.ts";
 import { dayInRomania } from "#src/domain/romanian-calendar.ts";
 import type { ProviderRuntime } from "#src/platform/connect-providers.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";
-import { type AppEnv, ok } from "../envelope.ts";
+import { type Endpoint, endpoint, Instant } from "../endpoint.ts";
 
 /** How long a check may take. */
 const CHECK_MS = 10_000;
 
-/**
- * GET /providers — every provider that this release knows: whether it is on, what it may do (limits, breaker, credit,
- * budget) and how it did over the last 24 hours. The breaker is this process's own; the rest holds for all replicas.
- * POST /providers/:slug/check — one cheap request; if it succeeds, a block for spent credit or a wrong key is lifted.
- */
-export function providerRoutes(deps: Deps) {
-  return new Hono<AppEnv>()
-    .get("/providers", async (c) => {
-      const workspaceId = c.get("workspaceId");
+const figure = z.number().nonnegative();
+const ProviderState = z.object({
+  slug: z.string(),
+  on: z.boolean().describe("Whether its credentials are set."),
+  breaker: z
+    .enum(["closed", "open", "half_open"])
+    .describe("This process's own; the rest holds for all replicas."),
+  blocked: z.object({ reason: z.enum(["spent", "unauthorized"]), until: Instant }).nullable(),
+  limits: z.array(
+    z.object({
+      name: z.string(),
+      windows: z.array(z.object({ limit: z.int(), periodMs: z.int() })),
+      inFlight: z.int(),
+      now: z
+        .object({ waiting: z.int(), pausedForMs: z.int(), slowedBy: z.number() })
+        .nullable()
+        .describe("Null: Redis cannot be reached."),
+    }),
+  ),
+  operations: z.array(
+    z.object({
+      name: z.string(),
+      price: z.object({ costMicros: figure, chargedFor: z.enum(["answered", "found", "nothing"]) }),
+      batchSize: z.int(),
+    }),
+  ),
+  budgetLeft: z.int().nullable().describe("Micro-euros; null: as much as it likes."),
+  last24h: z.object({
+    calls: figure,
+    found: figure,
+    costMicros: figure,
+    medianLatencyMs: figure.nullable(),
+    successPct: figure.nullable(),
+    costPerHitMicros: figure.nullable(),
+  }),
+});
+
+const Check = z.object({
+  slug: z.string(),
+  healthy: z.boolean(),
+  latencyMs: z.int(),
+  error: z.object({ kind: z.string(), message: z.string() }).nullable(),
+});
+
+export const providerEndpoints = (deps: Deps): Endpoint[] => [
+  endpoint(
+    {
+      method: "get",
+      path: "/providers",
+      tag: "providers",
+      role: "viewer",
+      summary:
+        "Every provider that this release knows: what it may do, and how it did over the last 24 hours",
+      answer: z.array(ProviderState),
+    },
+    async ({ workspaceId }) => {
       const slugs = deps.providerRuntimes.map(({ slug }) => slug);
       const { figures, budgets } = await inWorkspace(deps.db, workspaceId, async (tx) => ({
         figures: await providerFigures(tx, workspaceId, slugs),
         budgets: await listBudgets(tx, workspaceId, dayInRomania(deps.now())),
       }));
-      const providers = await Promise.all(
+      return Promise.all(
         deps.providerRuntimes.map(async (runtime) => ({
           ...(await stateOf(runtime)),
           budgetLeft: leftOf(budgets, runtime.slug),
           last24h: summaryOf(figures.find(({ provider }) => provider === runtime.slug)),
         })),
       );
-      return ok(c, providers);
-    })
-    .post("/providers/:slug/check", async (c) => {
-      const slug = c.req.param("slug");
+    },
+  ),
+  endpoint(
+    {
+      method: "post",
+      path: "/providers/:slug/check",
+      tag: "providers",
+      role: "admin",
+      summary: "Makes one cheap request; if it succeeds, a block for spent credit or a wrong key is lifted",
+      params: z.object({ slug: z.string().max(100) }),
+      answer: Check,
+    },
+    async ({ params: { slug } }) => {
       const runtime = deps.providerRuntimes.find((known) => known.slug === slug);
       if (!runtime) throw new NotFoundError("provider_not_found", `There is no provider ${slug}.`);
       if (!runtime.operations)
         throw new ConflictError("provider_off", `${slug} is off: its credentials are not set.`);
       if (!runtime.check)
         throw new ConflictError("no_check", `${slug} offers no cheap request to check with.`);
-      return ok(c, await check(runtime.slug, runtime.check, () => runtime.block.clear()));
-    });
-}
+      return check(runtime.slug, runtime.check, () => runtime.block.clear());
+    },
+  ),
+];
 
 async function stateOf({ slug, operations, breaker, block, limits }: ProviderRuntime) {
   const blocked = await block.get();

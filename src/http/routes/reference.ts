@@ -1,6 +1,5 @@
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
-import { Hono } from "hono";
 import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
 import { listSets } from "#db/queries/reference.ts";
@@ -8,51 +7,91 @@ import type { Deps } from "#src/deps.ts";
 import { InvalidInputError, NotFoundError } from "#src/domain/errors.ts";
 import { type DatasetId, datasets } from "#src/domain/reference/datasets.ts";
 import { importReference } from "#src/platform/reference/import-reference.ts";
-import { type AppEnv, ok } from "../envelope.ts";
+import { type Endpoint, endpoint, Instant } from "../endpoint.ts";
 
-const Query = z.strictObject({
-  year: z
-    .string()
-    .regex(/^(19|20)\d\d$/)
-    .optional(),
-  /** Where the register publishes a year in several files, which of them: each replaces only its own former one. */
-  section: z
-    .string()
-    .regex(/^[a-z0-9-]{1,20}$/)
-    .optional(),
-  fileName: z.string().min(1).max(200).default("upload"),
+const RejectedBy = z.record(z.string(), z.int()).describe("Rows that were not kept, by reason.");
+
+const ReferenceSet = z.object({
+  id: z.uuid(),
+  dataset: z.string(),
+  /** The year and section, where the dataset has such. */
+  part: z.string(),
+  fileName: z.string(),
+  status: z.enum(["loading", "active"]),
+  rows: z.int(),
+  stored: z.int(),
+  rejectedBy: RejectedBy,
+  activatedAt: Instant.nullable(),
 });
 
+const names = Object.keys(datasets);
 const isDataset = (name: string): name is DatasetId => Object.hasOwn(datasets, name);
 
-/**
- * PUT /reference/:dataset?year=2025&section=…&fileName=… — a file of a public register as the body (CSV, Excel workbook or PDF
- * table): `curl -T WEB_UU_AN2025.txt …/reference/financial-statements?year=2025`. Answers when it is in use; it replaces
- * the former one of the same year and section. GET /reference — what is in use.
- */
-export function referenceRoutes(deps: Deps) {
-  return new Hono<AppEnv>()
-    .put("/reference/:dataset", async (c) => {
-      const dataset = c.req.param("dataset");
+export const referenceEndpoints = (deps: Deps): Endpoint[] => [
+  endpoint(
+    {
+      method: "get",
+      path: "/reference",
+      tag: "reference",
+      role: "viewer",
+      summary: "The public registers that are in use",
+      answer: z.array(ReferenceSet),
+    },
+    ({ workspaceId }) => inWorkspace(deps.db, workspaceId, listSets),
+  ),
+  endpoint(
+    {
+      method: "put",
+      path: "/reference/:dataset",
+      tag: "reference",
+      role: "admin",
+      summary: "Takes in a file of a public register, in place of the former one of its year and section",
+      description:
+        "`curl -T WEB_UU_AN2025.txt …/reference/financial-statements?year=2025`. Answers when it is in use.",
+      params: z.object({ dataset: z.string().meta({ enum: names }) }),
+      query: z.strictObject({
+        year: z
+          .string()
+          .regex(/^(19|20)\d\d$/)
+          .optional(),
+        section: z
+          .string()
+          .regex(/^[a-z0-9-]{1,20}$/)
+          .optional()
+          .describe("Where the register publishes a year in several files: which of them this is."),
+        fileName: z.string().min(1).max(200).default("upload"),
+      }),
+      upload: { contentType: "application/octet-stream", description: "A CSV, Excel workbook or PDF table." },
+      answer: z.object({
+        setId: z.uuid(),
+        rows: z.int(),
+        stored: z.int(),
+        rejectedBy: RejectedBy,
+        sha256: z.string(),
+      }),
+      status: 201,
+    },
+    ({ c, workspaceId, params: { dataset }, query: { year, section, fileName } }) => {
       if (!isDataset(dataset)) {
-        const known = Object.keys(datasets).join(", ");
-        throw new NotFoundError("unknown_dataset", `There is no such dataset; there are: ${known}.`);
+        throw new NotFoundError(
+          "unknown_dataset",
+          `There is no such dataset; there are: ${names.join(", ")}.`,
+        );
       }
-      const { year, section, fileName } = Query.parse(c.req.query());
-      if (datasets[dataset].yearly && !year) {
+      const { yearly } = datasets[dataset];
+      if (yearly && !year) {
         const message = `A file of ${dataset} is about one year: add ?year=, such as ?year=2025.`;
         throw new InvalidInputError("missing_year", message, { field: "year" });
       }
       const { body } = c.req.raw;
       if (!body) throw new InvalidInputError("missing_file", "Send the file as the body of the request.");
-      const imported = await importReference(deps, {
-        workspaceId: c.get("workspaceId"),
+      return importReference(deps, {
+        workspaceId,
         dataset,
-        part: [datasets[dataset].yearly ? year : undefined, section].filter(Boolean).join("/"),
+        part: [yearly ? year : undefined, section].filter(Boolean).join("/"),
         fileName,
         body: Readable.fromWeb(body as ReadableStream),
       });
-      return ok(c, imported, { status: 201 });
-    })
-    .get("/reference", async (c) => ok(c, await inWorkspace(deps.db, c.get("workspaceId"), listSets)));
-}
+    },
+  ),
+];
