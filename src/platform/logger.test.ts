@@ -32,3 +32,11 @@ it("masks personal numbers in error messages", () => {
     "1800101221144",
   );
 });
+
+it("masks e-mail addresses and phone numbers in messages, and redacts what lies two levels below", () => {
+  const line = logged((logger) => {
+    logger.error({ err: new Error("550 ion@ferma.ro: no such user") }, "to 0712 345 678");
+    logger.info({ provider: { credentials: "k-1", auth: { refreshToken: "r-1" } } }, "asked");
+  });
+  expect(line).not.toMatch(/ion@ferma|0712|k-1|r-1/);
+});
