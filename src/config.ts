@@ -4,6 +4,8 @@ import { rootKeysSchema } from "./platform/vault.ts";
 import { catalog } from "./providers/catalog.ts";
 
 const port = z.coerce.number().int().min(0).max(65_535);
+/** Random: too long to be guessed. */
+const serviceKey = z.string().min(32);
 const positiveMs = z.coerce.number().int().positive();
 
 type Catalog = typeof catalog;
@@ -22,13 +24,15 @@ const providerEnv = Object.assign({}, ...Object.values(catalog).map(({ env }) =>
 /** Every variable the app reads. Keep `.env.example` and docker-compose.yml in step: a test compares them. */
 export const configSchema = z.object({
   NODE_ENV: z.enum(["development", "test", "production"]).default("production"),
-  /** Where to listen. Anything but loopback needs API_KEY. */
+  /** Where to listen. */
   HOST: z.string().min(1).default("127.0.0.1"),
   PORT: port.default(3000),
   /** Where the engine reaches this app; default http://HOST:PORT. */
   APP_URL: z.url().optional(),
-  /** Callers of /api/v1 send it as `Authorization: Bearer …`. Unset: open, on loopback only. */
-  API_KEY: z.string().min(16).optional(),
+  /** What services of ours send as X-Service-Key: they may do everything. Unset: users and API keys only. */
+  SERVICE_KEY: serviceKey.optional(),
+  /** While the key is changed: the former one, which is accepted, too. */
+  SERVICE_KEY_PREVIOUS: serviceKey.optional(),
   /** What secrets are sealed under: `k2:<base64 of 32 bytes>,k1:<…>`, the current key first. */
   SECRET_KEYS: rootKeysSchema,
   DATABASE_URL: z.url(),
@@ -51,13 +55,13 @@ export const configSchema = z.object({
   FIELD_DEADLINE_MS: positiveMs.default(900_000),
   /** Work whose run has failed is requested again after this long, then twice as long, and so on. */
   FIELD_RETRY_MS: positiveMs.default(30_000),
+  /** What Prometheus sends to /metrics as `Authorization: Bearer …`. Unset: there is no such page. */
+  METRICS_KEY: z.string().min(16).optional(),
   /** OTLP endpoint for traces and metrics; unset: none are sent. */
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
 });
 
 export type Config = Readonly<z.infer<typeof configSchema> & { appUrl: string }>;
-
-const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
 
 /**
  * Reads the app's configuration from an environment.
@@ -67,15 +71,8 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   // An empty variable (`X=` in an env file) means "not set".
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
   const parsed = configSchema.safeParse(given);
-  const problems = parsed.success
-    ? []
-    : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  if (parsed.success && !LOOPBACK.has(parsed.data.HOST) && !parsed.data.API_KEY) {
-    problems.push(
-      "API_KEY: required when HOST is not loopback, because the API would be open to the network",
-    );
-  }
-  if (!parsed.success || problems.length > 0) {
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
     throw new Error(`The environment is not complete:\n  ${problems.join("\n  ")}`);
   }
   const config = parsed.data;

@@ -4,14 +4,30 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JobProgress } from "#db/queries/jobs.ts";
 
+/** Where the app is, and the key that it asks for. */
+export interface Api {
+  url: string;
+  serviceKey: string;
+}
+
+/** The API of a stack's app, by the environment that the stack gave it. */
+export const apiOf = ({ env }: { env: Record<string, string> }): Api => ({
+  url: `${env.APP_URL}/api/v1`,
+  serviceKey: env.SERVICE_KEY ?? "",
+});
+
+/** A request to a path beneath /api/v1, with the service key. */
+export const request = (api: Api, path: string, init: RequestInit = {}): Promise<Response> => {
+  const headers = new Headers(init.headers);
+  headers.set("X-Service-Key", api.serviceKey);
+  return fetch(`${api.url}${path}`, { ...init, headers });
+};
+
 /** The app refused: its sentence is for the user. */
 export class RefusedError extends Error {}
 
 /** Uploads an export, with its companion files where they lie beside it. @throws RefusedError */
-export async function uploadExport(
-  appUrl: string,
-  file: string,
-): Promise<{ jobId: string; importId: string }> {
+export async function uploadExport(api: Api, file: string): Promise<{ jobId: string; importId: string }> {
   const form = new FormData();
   form.set("file", await openAsBlob(file), basename(file));
   for (const [part, name] of [
@@ -21,8 +37,7 @@ export async function uploadExport(
     const companion = join(dirname(file), name);
     if (existsSync(companion)) form.set(part, await openAsBlob(companion), name);
   }
-  const answer = await fetch(`${appUrl}/api/v1/imports`, { method: "POST", body: form });
-  return unwrap(answer);
+  return unwrap(await request(api, "/imports", { method: "POST", body: form }));
 }
 
 /** Files of other public registers, by the names under which they are published (the first group: a year). */
@@ -34,7 +49,7 @@ const REFERENCE_FILES = [
 ];
 
 /** Uploads what lies beside an export of other public registers; answers what that was. @throws RefusedError */
-export async function uploadReference(appUrl: string, exportFile: string): Promise<string[]> {
+export async function uploadReference(api: Api, exportFile: string): Promise<string[]> {
   const done: string[] = [];
   for (const fileName of readdirSync(dirname(exportFile)).sort()) {
     for (const { dataset, name, section } of REFERENCE_FILES) {
@@ -46,7 +61,7 @@ export async function uploadReference(appUrl: string, exportFile: string): Promi
         ...(section ? { section } : {}),
       });
       const body = await openAsBlob(join(dirname(exportFile), fileName));
-      const answer = await fetch(`${appUrl}/api/v1/reference/${dataset}?${query}`, { method: "PUT", body });
+      const answer = await request(api, `/reference/${dataset}?${query}`, { method: "PUT", body });
       const { stored } = await unwrap<{ stored: number }>(answer);
       done.push(`${dataset} (${stored} rows)`);
     }
@@ -55,11 +70,11 @@ export async function uploadReference(appUrl: string, exportFile: string): Promi
 }
 
 /** Reads a job, waiting while the app is away (it may be starting again), for a minute at most. */
-export async function readJob(appUrl: string, jobId: string): Promise<JobProgress> {
+export async function readJob(api: Api, jobId: string): Promise<JobProgress> {
   const deadline = Date.now() + 60_000;
   for (;;) {
     try {
-      const answer = await fetch(`${appUrl}/api/v1/jobs/${jobId}`, { signal: AbortSignal.timeout(10_000) });
+      const answer = await request(api, `/jobs/${jobId}`, { signal: AbortSignal.timeout(10_000) });
       if (answer.status < 500) return await unwrap(answer);
     } catch (error) {
       if (error instanceof RefusedError) throw error;

@@ -6,7 +6,7 @@ import type { JobProgress } from "#db/queries/jobs.ts";
 import { StackError } from "#infra/stack/errors.ts";
 import { removeData } from "#infra/stack/remove-data.ts";
 import { type Stack, startStack } from "#infra/stack/stack.ts";
-import { RefusedError, readJob, uploadExport, uploadReference } from "./api-client.ts";
+import { apiOf, RefusedError, readJob, uploadExport, uploadReference } from "./api-client.ts";
 import { type DemoOptions, HELP, readOptions, UsageError } from "./options.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { allFinal, type DemoReport, makeReport, printReport } from "./report.ts";
@@ -52,22 +52,22 @@ async function run(
   progress: Progress,
   errors: string[],
 ): Promise<DemoReport> {
-  const appUrl = stack.env.APP_URL ?? "";
+  const api = apiOf(stack);
   const engine = stack.engineKind === "local" ? "the local engine" : "an Inngest server";
   const asked = options.liveAnaf
     ? "the real ANAF and simulators of the other providers"
     : "simulators of all providers";
-  progress.note(`Running on ${engine}, asking ${asked}. App: ${appUrl}`);
+  progress.note(`Running on ${engine}, asking ${asked}. App: ${stack.env.APP_URL}`);
 
   const file = options.file ?? (await sample(options, progress));
-  const registers = await uploadReference(appUrl, file);
+  const registers = await uploadReference(api, file);
   if (registers.length > 0) progress.note(`Took in other public registers: ${registers.join(", ")}.`);
   const startedAt = Date.now();
-  const { jobId } = await uploadExport(appUrl, file);
+  const { jobId } = await uploadExport(api, file);
   let job: JobProgress;
   do {
     await sleep(POLL_MS);
-    job = await readJob(appUrl, jobId);
+    job = await readJob(api, jobId);
     progress.show(job);
   } while (job.status !== "done" && job.status !== "failed");
   progress.end();

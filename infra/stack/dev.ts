@@ -29,7 +29,7 @@ try {
     const shown = name === "postgres" ? stack.env.DATABASE_URL : url;
     console.log(`  ${name.padEnd(10)} ${shown}${external ? " (not ours)" : ""}`);
   }
-  console.log("");
+  console.log(`  The API asks for X-Service-Key: it is serviceKey in ${join(dataDir, "keys.json")}\n`);
 } catch (error) {
   if (!(error instanceof StackError)) throw error;
   console.error(error.message);

@@ -12,6 +12,10 @@ const keysSchema = z.object({
   redisPassword: z.string().min(16),
   /** What the app seals secrets under: its SECRET_KEYS. */
   secretKeys: z.string().min(16),
+  /** What opens the app's API: its SERVICE_KEY. */
+  serviceKey: z.string().min(32),
+  /** What opens the app's /metrics. */
+  metricsKey: z.string().min(16),
 });
 
 /** Secrets of one data folder: made once, so that a second start can read what the first one stored. */
@@ -30,6 +34,8 @@ export function loadKeys(file: string): Keys {
     signingKey: randomBytes(32).toString("hex"),
     redisPassword: randomBytes(24).toString("hex"),
     secretKeys: `k1:${randomBytes(32).toString("base64")}`,
+    serviceKey: randomBytes(32).toString("hex"),
+    metricsKey: randomBytes(24).toString("hex"),
     ...parsed.data,
   };
   if (Object.keys(parsed.data).length === Object.keys(keys).length) return keys;

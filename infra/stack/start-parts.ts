@@ -163,6 +163,8 @@ async function apps(
     INNGEST_EVENT_KEY: needs.engine.keys.eventKey,
     INNGEST_SIGNING_KEY: needs.engine.keys.signingKey,
     SECRET_KEYS: keys.secretKeys,
+    SERVICE_KEY: keys.serviceKey,
+    METRICS_KEY: keys.metricsKey,
     UPLOAD_DIR: uploads,
     LOG_LEVEL: "info",
     ...providers(options, needs.simulatorUrl),

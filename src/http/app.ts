@@ -8,11 +8,14 @@ import type { RunnablePlan } from "#src/platform/chunk-work.ts";
 import { apiEndpoints } from "./endpoints.ts";
 import { type AppEnv, fail } from "./envelope.ts";
 import { errorHandler } from "./errors.ts";
-import { requestLog, requireApiKey } from "./middleware/request.ts";
+import { authenticate } from "./middleware/authenticate.ts";
+import { observe } from "./middleware/observe.ts";
+import { requestLog } from "./middleware/request.ts";
 import { mount } from "./mount.ts";
 import { openApiDocument } from "./openapi.ts";
 import { healthRoutes } from "./routes/health.ts";
 import type { FieldSources } from "./routes/jobs.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 
 export const INNGEST_PATH = "/api/inngest";
 const API = "/api/v1";
@@ -23,9 +26,11 @@ export interface AppParts {
   /** Where the values of each field can come from, by field. */
   sources: FieldSources;
   isSynced: () => boolean;
+  /** What Prometheus reads. */
+  metricsText: () => Promise<string>;
 }
 
-export function createApp(deps: Deps, { functions, plan, sources, isSynced }: AppParts) {
+export function createApp(deps: Deps, { functions, plan, sources, isSynced, metricsText }: AppParts) {
   const { config, logger } = deps;
   const app = new Hono<AppEnv>();
   app.onError(errorHandler(logger));
@@ -33,6 +38,7 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced }: Ap
     fail(c, 404, { code: "not_found", message: `There is nothing at ${c.req.method} ${c.req.path}.` }),
   );
   app.use(requestLog(logger));
+  app.use("/api/v1/*", observe);
 
   // The engine signs its calls; the SDK verifies them.
   const inngest = serve({
@@ -44,8 +50,9 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced }: Ap
   app.on(["GET", "POST", "PUT"], INNGEST_PATH, (c) => inngest(c));
 
   app.route("/", healthRoutes(deps, isSynced));
+  app.route("/", metricsRoutes(deps, metricsText));
 
-  app.use("/api/v1/*", secureHeaders(), requireApiKey(config.API_KEY));
+  app.use("/api/v1/*", secureHeaders(), authenticate(deps));
   const endpoints = apiEndpoints(deps, { plan, sources });
   mount(app, API, endpoints, { checkAnswers: config.NODE_ENV === "test" });
   const document = openApiDocument(endpoints, API);

@@ -5,8 +5,8 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
+import type { Principal, Role } from "#src/domain/access/principal.ts";
 import type { AppEnv } from "./envelope.ts";
-import type { Principal, Role } from "./principal.ts";
 
 export interface EndpointSpec {
   method: "get" | "post" | "put" | "patch" | "delete";

@@ -1,8 +1,9 @@
 /** The one shape of every answer: `{ success, data, error, meta }`. */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { Principal } from "#src/domain/access/principal.ts";
+import type { UnauthorizedError } from "#src/domain/errors.ts";
 import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
-import type { Principal } from "./principal.ts";
 
 export interface ApiError {
   /** Stable, snake_case. */
@@ -14,7 +15,13 @@ export interface ApiError {
 
 /** What requests carry from the middleware to the routes. */
 export interface AppEnv {
-  Variables: { requestId: string; workspaceId: string; principal: Principal };
+  Variables: {
+    requestId: string;
+    workspaceId: string;
+    principal: Principal;
+    /** Why credentials that came along were not accepted. */
+    refusal?: UnauthorizedError;
+  };
 }
 
 /** Answers with data. `meta` adds to the request id, such as a cursor. */

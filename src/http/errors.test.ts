@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ConflictError, InvalidInputError, NotFoundError, UnauthorizedError } from "#src/domain/errors.ts";
 import { createLogger } from "#src/platform/logger.ts";
-import { type AppEnv, fail, ok } from "./envelope.ts";
+import { type AppEnv, fail } from "./envelope.ts";
 import { errorHandler } from "./errors.ts";
-import { requestLog, requireApiKey } from "./middleware/request.ts";
+import { requestLog } from "./middleware/request.ts";
 
 const CNP = "1800101221144";
 const lines: string[] = [];
@@ -55,25 +55,5 @@ describe("answers to errors", () => {
   it("never echo a personal number that the request held", async () => {
     const app = new Hono<AppEnv>().notFound((c) => fail(c, 404, { code: "x", message: `No ${c.req.path}` }));
     expect(await (await app.request(`/${CNP}`)).text()).not.toContain(CNP);
-  });
-});
-
-describe("the API key", () => {
-  const app = (key: string | undefined) => {
-    const made = new Hono<AppEnv>();
-    made.onError(errorHandler(logger));
-    return made.use(requireApiKey(key)).get("/", (c) => ok(c, "in"));
-  };
-  const ask = (key: string | undefined, authorization?: string) =>
-    app(key).request("/", authorization ? { headers: { authorization } } : {});
-
-  it("is asked for when one is set, and only the right one lets in", async () => {
-    expect((await ask("a-key-of-16-chars")).status).toBe(401);
-    expect((await ask("a-key-of-16-chars", "Bearer another")).status).toBe(401);
-    expect((await ask("a-key-of-16-chars", "Bearer a-key-of-16-chars")).status).toBe(200);
-  });
-
-  it("is not asked for when none is set", async () => {
-    expect((await ask(undefined)).status).toBe(200);
   });
 });

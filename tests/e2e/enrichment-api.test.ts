@@ -30,7 +30,7 @@ async function api<Data>(
   error: { code: string; message: string } | null;
   meta: Record<string, unknown>;
 }> {
-  const answer = await fetch(`${main.stack.env.APP_URL}/api/v1${path}`, {
+  const answer = await main.request(path, {
     method,
     headers: { "content-type": "application/json" },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -94,10 +94,7 @@ describe("enriching companies that are there already", () => {
   });
 
   it("says so when a request's body is not JSON", async () => {
-    const answer = await fetch(`${main.stack.env.APP_URL}/api/v1/jobs`, {
-      method: "POST",
-      body: "{selection",
-    });
+    const answer = await main.request("/jobs", { method: "POST", body: "{selection" });
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ error: { code: "not_json" } });
   });

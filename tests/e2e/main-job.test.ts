@@ -108,7 +108,7 @@ interface Page {
 }
 
 async function list(query: Record<string, string>): Promise<Page> {
-  const answer = await fetch(`${main.stack.env.APP_URL}/api/v1/prospects?${new URLSearchParams(query)}`);
+  const answer = await main.request(`/prospects?${new URLSearchParams(query)}`);
   expect(answer.status).toBe(200);
   return (await answer.json()) as Page;
 }

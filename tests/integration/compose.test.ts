@@ -96,7 +96,7 @@ describe("the app's environment", () => {
   });
 
   test("a missing secret stops compose with a sentence", () => {
-    expect(() => interpolate(app.environment?.API_KEY ?? "", {})).toThrow("set API_KEY in .env");
+    expect(() => interpolate(app.environment?.SERVICE_KEY ?? "", {})).toThrow("set SERVICE_KEY in .env");
     const names = ["POSTGRES_PASSWORD", "CERNIQ_DB_PASSWORD", "INNGEST_DB_PASSWORD", "REDIS_PASSWORD"];
     expect(required).toEqual(expect.arrayContaining([...names, "INNGEST_EVENT_KEY", "INNGEST_SIGNING_KEY"]));
     expect(required).toContain("SECRET_KEYS");

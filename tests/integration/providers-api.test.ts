@@ -12,7 +12,7 @@ import { createApp } from "#src/http/app.ts";
 import { HUNTER_CREDIT_MICROS } from "#src/providers/hunter/provider.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
 import { createContext } from "#tests/support/gateways.ts";
-import { TEST_SECRET_KEYS } from "#tests/support/secret-keys.ts";
+import { asService, TEST_SECRET_KEYS, TEST_SERVICE_KEY } from "#tests/support/secret-keys.ts";
 
 let database: TestDatabase;
 let owner: pg.Client;
@@ -37,6 +37,7 @@ beforeAll(async () => {
     INNGEST_EVENT_KEY: "test",
     INNGEST_SIGNING_KEY: "signkey-test-00",
     SECRET_KEYS: TEST_SECRET_KEYS,
+    SERVICE_KEY: TEST_SERVICE_KEY,
     NODE_ENV: "test",
     LOG_LEVEL: "silent",
     PROVIDER_LIMITS: "off",
@@ -60,8 +61,9 @@ beforeEach(async () => {
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked at part by part
 async function request(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
-  const init = body ? { body: JSON.stringify(body), headers: { "content-type": "application/json" } } : {};
-  const response = await app.request(`/api/v1${path}`, { method, ...init });
+  const headers = { ...asService, "content-type": "application/json" };
+  const init = body ? { body: JSON.stringify(body) } : {};
+  const response = await app.request(`/api/v1${path}`, { method, headers, ...init });
   return { status: response.status, body: await response.json() };
 }
 

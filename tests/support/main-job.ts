@@ -2,7 +2,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { vi } from "vitest";
 import type { JobProgress } from "#db/queries/jobs.ts";
-import { readJob, uploadExport, uploadReference } from "#infra/demo/api-client.ts";
+import { apiOf, readJob, request, uploadExport, uploadReference } from "#infra/demo/api-client.ts";
 import type { LedgerReport } from "#infra/simulator/anaf/ledger.ts";
 import { simulators } from "#infra/simulator/catalog.ts";
 import { variableOf } from "#infra/simulator/config.ts";
@@ -15,6 +15,8 @@ import { newDataDir } from "./stack-folders.ts";
 export interface MainJob {
   stack: Stack;
   dataDir: string;
+  /** Asks for a path beneath /api/v1, with the service key. */
+  request: (path: string, init?: RequestInit) => Promise<Response>;
   /** Uploads an export, and what lies beside it of other registers. Answers the job's id. */
   upload: (file: string) => Promise<string>;
   job: (jobId: string) => Promise<JobProgress>;
@@ -64,14 +66,15 @@ export async function startMainJob({
   });
   const database = new pg.Pool({ connectionString: stack.env.DATABASE_URL as string, max: 2 });
   database.on("error", () => {});
-  const appUrl = stack.env.APP_URL as string;
-  const job = (jobId: string) => readJob(appUrl, jobId);
+  const api = apiOf(stack);
+  const job = (jobId: string) => readJob(api, jobId);
   return {
     stack,
     dataDir,
+    request: (path, init) => request(api, path, init),
     upload: async (file) => {
-      await uploadReference(appUrl, file);
-      return (await uploadExport(appUrl, file)).jobId;
+      await uploadReference(api, file);
+      return (await uploadExport(api, file)).jobId;
     },
     job,
     finished: (jobId, deadlineMs = 120_000) =>

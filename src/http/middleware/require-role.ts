@@ -1,7 +1,7 @@
 import { createMiddleware } from "hono/factory";
+import { isAtLeast, type Role } from "#src/domain/access/principal.ts";
 import { ForbiddenError, UnauthorizedError } from "#src/domain/errors.ts";
 import type { AppEnv } from "../envelope.ts";
-import { isAtLeast, type Role } from "../principal.ts";
 
 /**
  * Lets in who has at least this role, and, where an API key is confined to scopes, this scope.
@@ -10,7 +10,9 @@ import { isAtLeast, type Role } from "../principal.ts";
 export const requireRole = (least: Role, scope: string) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const principal = c.get("principal");
-    if (!principal) throw new UnauthorizedError("unauthorized", "Sign in, or send an API key.");
+    if (!principal) {
+      throw c.get("refusal") ?? new UnauthorizedError("unauthorized", "Sign in, or send an API key.");
+    }
     if (!isAtLeast(principal.role, least)) {
       throw new ForbiddenError("forbidden", `This needs the role ${least}; yours is ${principal.role}.`);
     }

@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import Table from "cli-table3";
 import pg from "pg";
-import { uploadExport } from "#infra/demo/api-client.ts";
+import { type Api, apiOf, request, uploadExport } from "#infra/demo/api-client.ts";
 import { PAYMENTS_YEAR, STATEMENTS_YEAR } from "#infra/demo/sample-reference.ts";
 import type { SampleRegistry } from "#infra/demo/sample-registry.ts";
 import { removeData } from "#infra/stack/remove-data.ts";
@@ -57,10 +57,10 @@ export async function withJob<T>(
     if (profileDir) await countStatements(stack);
     await db.connect();
     if (limits === "off") await makeTireless(stack.part("simulator").url);
-    const appUrl = stack.env.APP_URL as string;
-    await uploadReference(appUrl, sample);
+    const api = apiOf(stack);
+    await uploadReference(api, sample);
     const started = (async () => {
-      const { jobId } = await uploadExport(appUrl, sample.file);
+      const { jobId } = await uploadExport(api, sample.file);
       return work({ stack, db, jobId });
     })();
     return await Promise.race([started, died]);
@@ -153,11 +153,11 @@ export const referenceFiles = ({ reference }: SampleRegistry) =>
     { dataset: "land-improvement", part: "", path: reference.land },
   ] as const;
 
-async function uploadReference(appUrl: string, sample: SampleRegistry): Promise<void> {
+async function uploadReference(api: Api, sample: SampleRegistry): Promise<void> {
   for (const { dataset, part, path } of referenceFiles(sample)) {
     const query = new URLSearchParams({ fileName: basename(path), ...(part ? { year: part } : {}) });
     const { size } = await stat(path);
-    const answer = await fetch(`${appUrl}/api/v1/reference/${dataset}?${query}`, {
+    const answer = await request(api, `/reference/${dataset}?${query}`, {
       method: "PUT",
       body: Readable.toWeb(createReadStream(path)) as ReadableStream,
       headers: { "content-length": String(size) },

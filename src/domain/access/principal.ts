@@ -12,7 +12,20 @@ export interface Principal {
   role: Role;
   /** What an API key is confined to, such as `prospects:read`; null: all that its role may. */
   scopes: readonly string[] | null;
+  /** Of a user: what sign-out ends. */
+  sessionId?: string;
+  /** Of an API key that has a limit of its own. */
+  requestsPerMinute?: number | null;
 }
 
 /** Whether a role may do what `least` may. */
 export const isAtLeast = (role: Role, least: Role): boolean => roles.indexOf(role) <= roles.indexOf(least);
+
+/** Whether one may hand out this role and these scopes: nobody gives more than they have. */
+export function mayGrant(
+  by: Pick<Principal, "role" | "scopes">,
+  { role, scopes = null }: { role: Role; scopes?: readonly string[] | null },
+): boolean {
+  if (!isAtLeast(by.role, role)) return false;
+  return by.scopes === null || (scopes?.every((scope) => by.scopes?.includes(scope)) ?? false);
+}
