@@ -6,6 +6,7 @@ import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import type { ChunkFieldStatus } from "#db/schema/chunk-fields.ts";
 import { after } from "./instants.ts";
+import { pauseOfFunction } from "./pauses.ts";
 
 /** Which work, in which attempt, by which run. */
 export interface WorkKey {
@@ -19,14 +20,32 @@ export interface WorkKey {
   priority?: number | undefined;
 }
 
-/** Takes the work up for this run, or says that there is none for it. Safe to repeat by the same run. */
+/** Takes the work up for this run, or says that there is none for it, or a pause. Safe to repeat by the same run. */
 export async function beginWork(tx: Tx, key: WorkKey, deadlineMs: number): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`
     UPDATE chunk_fields
     SET status = 'running', run_id = ${key.runId}, started_at = coalesce(started_at, now()), deadline_at = ${after(deadlineMs)}
     WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
-      AND (status = 'requested' OR (status = 'running' AND run_id = ${key.runId}))`);
+      AND (status = 'running' AND run_id = ${key.runId}
+        OR status = 'requested' AND NOT EXISTS (${pauseOfFunction(sql`chunk_fields.field`)}))`);
   return rowCount === 1;
+}
+
+/** Gives work that has not ended back, to be requested again when the pause is lifted. Does nothing when it is another run's. */
+export async function giveBackWork(tx: Tx, key: WorkKey, pauseId: string): Promise<void> {
+  // Whoever requests work has locked the field's count before the work.
+  await tx.execute(
+    sql`SELECT FROM job_fields WHERE job_id = ${key.jobId} AND field = ${key.field} FOR UPDATE`,
+  );
+  await tx.execute(sql`
+    WITH given AS (
+      UPDATE chunk_fields
+      SET status = 'ready', waits_for = ${pauseId}, run_id = NULL, requested_at = NULL, started_at = NULL, deadline_at = NULL
+      WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
+        AND (status = 'requested' OR (status = 'running' AND run_id = ${key.runId}))
+      RETURNING job_id, field)
+    UPDATE job_fields SET outstanding = outstanding - 1 FROM given
+    WHERE job_fields.job_id = given.job_id AND job_fields.field = given.field`);
 }
 
 /** Still this run's work? Then its deadline starts anew, and the row is locked until the transaction ends. */
@@ -106,6 +125,32 @@ export interface LockedChunk {
   jobFields: string[] | null;
 }
 
+export interface WaitingWork {
+  workspaceId: string;
+  jobId: string;
+  priority: number;
+  fields: string[];
+}
+
+/**
+ * Jobs with work that is ready, fits into its field's window and is held by no pause, the oldest first, across
+ * workspaces (call it in {@link inSystem}).
+ */
+export async function waitingWork(tx: Tx, limit: number): Promise<WaitingWork[]> {
+  const { rows } = await tx.execute<WaitingWork & Record<string, unknown>>(sql`
+    SELECT j.workspace_id AS "workspaceId", j.id AS "jobId", j.priority, array_agg(f.field) AS fields
+    FROM jobs j JOIN job_fields f ON f.job_id = j.id
+    WHERE j.status = 'enriching' AND f.outstanding < f.max_outstanding
+      AND NOT EXISTS (${pauseOfFunction(sql`f.field`)} AND p.workspace_id = j.workspace_id)
+      AND EXISTS (SELECT FROM chunk_fields c WHERE c.job_id = f.job_id AND c.field = f.field AND c.status = 'ready'
+                    AND ${isNotHeld})
+    GROUP BY j.id ORDER BY j.id LIMIT ${limit}`);
+  return rows;
+}
+
+/** Whether the pause that work of `chunk_fields c` waits for has been lifted. */
+const isNotHeld = sql`NOT EXISTS (SELECT FROM pauses held WHERE held.id = c.waits_for AND held.lifted_at IS NULL)`;
+
 /** Locks the chunk, so that what may start next is decided by one transaction at a time. */
 export async function lockChunk(tx: Tx, chunkId: string): Promise<LockedChunk> {
   const { rows } = await tx.execute<LockedChunk & Record<string, unknown>>(sql`
@@ -149,7 +194,8 @@ export async function readyWork(
 }
 
 /**
- * Marks as many ready chunks of a job's fields as requested as are free, in the chunks' order, counts and returns them.
+ * Marks as many ready chunks of a job's fields as requested as are free and not paused, in the chunks' order, counts and
+ * returns them.
  * The caller has locked the fields' counts, in a statement before: what others have made ready since is seen only then.
  */
 export async function requestReadyWork(
@@ -167,18 +213,19 @@ export async function requestReadyWork(
       FROM unnest(${sql.param(open.map(({ field }) => field))}::text[], ${sql.param(open.map(({ free }) => free))}::int[])
         AS wanted (field, free)
       CROSS JOIN LATERAL (
-        SELECT chunk_id, field FROM chunk_fields
-        WHERE job_id = ${jobId} AND field = wanted.field AND status = 'ready'
-        ORDER BY seq LIMIT wanted.free FOR UPDATE) ready
+        SELECT chunk_id, field FROM chunk_fields c
+        WHERE job_id = ${jobId} AND field = wanted.field AND status = 'ready' AND ${isNotHeld}
+        ORDER BY seq LIMIT wanted.free FOR UPDATE OF c) ready
+      WHERE NOT EXISTS (${pauseOfFunction(sql`wanted.field`)})
     ), requested AS (
-      UPDATE chunk_fields mine SET status = 'requested', requested_at = now(), deadline_at = ${after(deadlineMs)}
+      UPDATE chunk_fields mine SET status = 'requested', waits_for = NULL, requested_at = now(), deadline_at = ${after(deadlineMs)}
       FROM picked WHERE mine.chunk_id = picked.chunk_id AND mine.field = picked.field
-      RETURNING mine.chunk_id, mine.field, mine.attempt
+      RETURNING mine.chunk_id, mine.field, mine.attempt, mine.seq
     ), counted AS (
       UPDATE job_fields SET outstanding = outstanding + more.chunks
       FROM (SELECT field, count(*)::int AS chunks FROM requested GROUP BY field) more
       WHERE job_fields.job_id = ${jobId} AND job_fields.field = more.field
     )
-    SELECT chunk_id AS "chunkId", field, attempt FROM requested`);
+    SELECT chunk_id AS "chunkId", field, attempt FROM requested ORDER BY seq`);
   return rows;
 }

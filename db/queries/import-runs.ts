@@ -26,6 +26,13 @@ export async function beginImport(tx: Tx, key: ImportKey, deadlineMs: number): P
   return true;
 }
 
+/** Nobody watches over an import that a pause keeps from beginning. */
+export async function letImportWait(tx: Tx, key: ImportKey): Promise<void> {
+  await tx.execute(sql`
+    UPDATE imports SET deadline_at = NULL
+    WHERE id = ${key.importId} AND attempt = ${key.attempt} AND run_id IS NULL`);
+}
+
 /** Still this run's import? Then its deadline starts anew. */
 export async function keepImport(tx: Tx, key: ImportKey, deadlineMs: number): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`

@@ -1,12 +1,13 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
+import type { JobStatus } from "#db/schema/jobs.ts";
 import type { FieldCounts } from "./job-fields.ts";
 
 /** How a job stands: what the API answers. Counts are of prospects unless they say otherwise. */
 export interface JobProgress {
   id: string;
   kind: "import" | "enrich";
-  status: "queued" | "importing" | "enriching" | "done" | "failed";
+  status: JobStatus;
   error: { code: string; message: string } | null;
   createdAt: string;
   startedAt: string | null;

@@ -23,14 +23,16 @@ export async function claimDueEvents(
   const { rows } = await tx.execute<DueEvent & Record<string, unknown>>(sql`
     -- Materialized: a sub-select with LIMIT may be run once per row, and then takes more than its limit.
     WITH due AS MATERIALIZED (
-      SELECT id FROM outbox WHERE consumed_at IS NULL AND next_send_at <= now()
-      ORDER BY next_send_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
-    UPDATE outbox SET
-      sends = sends + 1,
-      sent_at = now(),
-      next_send_at = now() + least(${resendMs} * power(2, least(sends, 20)), ${MAX_RESEND_MS}) * interval '1 millisecond'
-    FROM due WHERE outbox.id = due.id
-    RETURNING outbox.id, name, data, sends`);
+      SELECT id, next_send_at FROM outbox WHERE consumed_at IS NULL AND next_send_at <= now()
+      ORDER BY next_send_at, id LIMIT ${limit} FOR UPDATE SKIP LOCKED),
+    taken AS (
+      UPDATE outbox SET
+        sends = sends + 1,
+        sent_at = now(),
+        next_send_at = now() + least(${resendMs} * power(2, least(sends, 20)), ${MAX_RESEND_MS}) * interval '1 millisecond'
+      FROM due WHERE outbox.id = due.id
+      RETURNING outbox.id, name, data, sends, due.next_send_at AS due_at)
+    SELECT id, name, data, sends FROM taken ORDER BY due_at, id`);
   return rows;
 }
 

@@ -1,7 +1,7 @@
 import { integer, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
 import { instant } from "./columns.ts";
 
-export const chunkFieldStatuses = ["ready", "requested", "running", "done", "failed"] as const;
+export const chunkFieldStatuses = ["ready", "requested", "running", "done", "failed", "cancelled"] as const;
 export type ChunkFieldStatus = (typeof chunkFieldStatuses)[number];
 
 /** One field's work on one chunk. No row: it may not start yet. `attempt` is the fence of its writes. */
@@ -18,6 +18,7 @@ export const chunkFields = pgTable(
     runId: text("run_id"),
     version: integer("version").notNull().default(0),
     deadlineAt: instant("deadline_at"),
+    waitsFor: uuid("waits_for"),
     errorCode: text("error_code"),
     errorMessage: text("error_message"),
     requestedAt: instant("requested_at"),

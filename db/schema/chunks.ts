@@ -9,7 +9,7 @@ export const chunks = pgTable("chunks", {
   seq: integer("seq").notNull(),
   prospectIds: uuid("prospect_ids").array().notNull(),
   valuesVersion: integer("values_version").notNull().default(0),
-  status: text("status", { enum: ["open", "done"] })
+  status: text("status", { enum: ["open", "done", "cancelled"] })
     .notNull()
     .default("open"),
   enriched: smallint("enriched").notNull().default(0),

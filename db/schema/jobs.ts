@@ -1,14 +1,23 @@
 import { bigint, integer, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { createdAt, id, instant } from "./columns.ts";
 
+export const jobStatuses = [
+  "queued",
+  "importing",
+  "enriching",
+  "done",
+  "failed",
+  "cancelling",
+  "cancelled",
+] as const;
+export type JobStatus = (typeof jobStatuses)[number];
+
 /** One piece of work that somebody asked for: an import and the enrichment of what it brought, or that of prospects known before. */
 export const jobs = pgTable("jobs", {
   id: id(),
   workspaceId: uuid("workspace_id").notNull(),
   kind: text("kind", { enum: ["import", "enrich"] }).notNull(),
-  status: text("status", { enum: ["queued", "importing", "enriching", "done", "failed"] })
-    .notNull()
-    .default("queued"),
+  status: text("status", { enum: jobStatuses }).notNull().default("queued"),
   priority: integer("priority").notNull().default(0),
   prospectsTotal: integer("prospects_total").notNull().default(0),
   chunksTotal: integer("chunks_total").notNull().default(0),

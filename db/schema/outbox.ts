@@ -11,5 +11,6 @@ export const outbox = pgTable("outbox", {
   nextSendAt: instant("next_send_at").notNull().defaultNow(),
   sentAt: instant("sent_at"),
   consumedAt: instant("consumed_at"),
+  waitsFor: uuid("waits_for"),
   createdAt: createdAt(),
 });

@@ -8,15 +8,17 @@ import type { Deps } from "#src/deps.ts";
 import { approvalDecided } from "#src/events/enrichment.ts";
 import { applyApproval as apply } from "#src/platform/approvals.ts";
 import type { RunnablePlan } from "#src/platform/chunk-work.ts";
-import { markConsumed } from "#src/platform/outbox.ts";
+import { beginUnlessPaused } from "#src/platform/operations/pauses.ts";
+
+const ID = "apply-approval";
 
 export const applyApproval = (deps: Deps, plan: RunnablePlan): InngestFunction.Any =>
   deps.inngest.createFunction(
-    { id: "apply-approval", triggers: [approvalDecided], concurrency: 10, retries: 8 },
+    { id: ID, triggers: [approvalDecided], concurrency: 10, retries: 8 },
     async ({ event, step }) =>
       step.run("apply", () =>
         inWorkspace(deps.db, event.data.workspaceId, async (tx) => {
-          await markConsumed(tx, event.id);
+          if (!(await beginUnlessPaused(tx, ID, event.id))) return { status: "paused" };
           return apply(tx, deps, plan, event.data);
         }),
       ),

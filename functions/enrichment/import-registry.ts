@@ -9,14 +9,15 @@ import { endImport, type ImportKey } from "#db/queries/import-runs.ts";
 import type { Deps } from "#src/deps.ts";
 import { fileUploaded } from "#src/events/imports.ts";
 import { firstFields, type RunnablePlan, startChunks } from "#src/platform/chunk-work.ts";
-import { afterImportFailure, begin, keepAlive } from "#src/platform/import-work.ts";
+import { afterImportFailure, begin, IMPORT_FUNCTION, keepAlive } from "#src/platform/import-work.ts";
 import { loadImport } from "#src/platform/registry-import/load.ts";
+import { traceChunks } from "#src/platform/tracing.ts";
 import type { Failure } from "../failure.ts";
 
 export const importRegistry = (deps: Deps, plan: RunnablePlan): InngestFunction.Any =>
   deps.inngest.createFunction(
     {
-      id: "import-registry",
+      id: IMPORT_FUNCTION,
       triggers: [fileUploaded],
       // A load keeps one core and Postgres busy: more at once are not faster.
       concurrency: 1,
@@ -47,7 +48,8 @@ export const importRegistry = (deps: Deps, plan: RunnablePlan): InngestFunction.
 function planAndStart(deps: Deps, plan: RunnablePlan, key: ImportKey): Promise<void> {
   const first = firstFields(plan);
   return inWorkspace(deps.db, key.workspaceId, async (tx) => {
-    if (await planChunks(tx, key, { importId: key.importId }, first)) await startChunks(tx, deps, plan, key);
+    const chunks = await planChunks(tx, key, { importId: key.importId }, first);
+    if (chunks !== null) await traceChunks(chunks, () => startChunks(tx, deps, plan, key));
     await endImport(tx, key);
   });
 }

@@ -8,12 +8,14 @@ import type { Deps } from "#src/deps.ts";
 import { jobRequested } from "#src/events/enrichment.ts";
 import type { RunnablePlan } from "#src/platform/chunk-work.ts";
 import { startEnrichment } from "#src/platform/enrich-jobs.ts";
-import { markConsumed } from "#src/platform/outbox.ts";
+import { beginUnlessPaused } from "#src/platform/operations/pauses.ts";
+
+const ID = "start-enrichment-job";
 
 export const startJob = (deps: Deps, plan: RunnablePlan): InngestFunction.Any =>
   deps.inngest.createFunction(
     {
-      id: "start-enrichment-job",
+      id: ID,
       triggers: [jobRequested],
       // A job over the whole registry keeps Postgres busy for seconds.
       concurrency: 2,
@@ -21,12 +23,13 @@ export const startJob = (deps: Deps, plan: RunnablePlan): InngestFunction.Any =>
     },
     async ({ event, step }) => {
       const { workspaceId, jobId } = event.data;
-      await step.run("plan-chunks", () =>
+      const started = await step.run("plan-chunks", () =>
         inWorkspace(deps.db, workspaceId, async (tx) => {
-          await markConsumed(tx, event.id);
+          if (!(await beginUnlessPaused(tx, ID, event.id))) return false;
           await startEnrichment(tx, deps, plan, { workspaceId, jobId });
+          return true;
         }),
       );
-      return { status: "started", jobId };
+      return { status: started ? "started" : "paused", jobId };
     },
   );

@@ -9,6 +9,7 @@ import {
   chunkWork,
   countFieldResult,
   endWork,
+  giveBackWork,
   keepWork,
   lockChunk,
   overdueWork,
@@ -18,11 +19,13 @@ import {
   seizeWork,
   type WorkEnd,
   type WorkKey,
+  waitingWork,
 } from "#db/queries/chunk-work.ts";
 import { countChunkOutcomes, endChunk, failUnfinishedProspects } from "#db/queries/chunks.ts";
 import { addDeadLetters, removeDeadLetters } from "#db/queries/dead-letters.ts";
 import { countFieldValues, failMissingValues, failProspectsByField } from "#db/queries/field-values.ts";
 import { countJobFields, type FieldCounts, noCounts } from "#db/queries/job-fields.ts";
+import { findPauseOfFunction } from "#db/queries/pauses.ts";
 import type { Eligibility } from "#src/domain/enrichment/eligibility.ts";
 import {
   nextStage,
@@ -69,12 +72,23 @@ const requestDeadlineMs = (deps: ChunkWorkDeps) => deps.config.FIELD_DEADLINE_MS
 
 const superseded = (key: WorkKey) => new SupersededError(`${key.field} on chunk ${key.chunkId}`);
 
-/** First step of a run: marks its event consumed and takes the work up. False: another attempt has it. */
+/**
+ * First step of a run: marks its event consumed and takes the work up. False: another attempt has it, or the field was
+ * paused after it had been requested, and it has been given back.
+ */
 export function begin(deps: ChunkWorkDeps, key: WorkKey, eventId: string | undefined): Promise<boolean> {
   return inWorkspace(deps.db, key.workspaceId, async (tx) => {
     await markConsumed(tx, eventId);
-    return beginWork(tx, key, deps.config.FIELD_DEADLINE_MS);
+    if (await beginWork(tx, key, deps.config.FIELD_DEADLINE_MS)) return true;
+    const pauseId = await findPauseOfFunction(tx, key.field);
+    if (pauseId) await giveBackWork(tx, key, pauseId);
+    return false;
   });
+}
+
+/** Last step of a run that cannot go on before a pause is lifted. What it has written stays. Safe to repeat. */
+export function giveBack(deps: ChunkWorkDeps, key: WorkKey, pauseId: string): Promise<void> {
+  return inWorkspace(deps.db, key.workspaceId, (tx) => giveBackWork(tx, key, pauseId));
 }
 
 /**
@@ -140,6 +154,20 @@ export async function sweepOverdueWork(deps: ChunkWorkDeps, plan: RunnablePlan):
     }
   }
   return overdue.length;
+}
+
+/**
+ * Requests work that is ready and that nothing holds: what a pause held until just now. Returns for how many jobs. Call
+ * it every few seconds.
+ */
+export async function sweepWaitingWork(deps: ChunkWorkDeps, plan: RunnablePlan): Promise<number> {
+  const waiting = await inSystem(deps.db, (tx) => waitingWork(tx, 100));
+  for (const { fields, ...job } of waiting) {
+    await inWorkspace(deps.db, job.workspaceId, (tx) =>
+      requestMore(tx, deps, plan, job, inLockOrder(plan, fields), null),
+    );
+  }
+  return waiting.length;
 }
 
 /** Lets the first fields start on chunks that were just made, as far as the window allows. */

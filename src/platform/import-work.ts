@@ -5,6 +5,7 @@ import {
   failImport,
   type ImportKey,
   keepImport,
+  letImportWait,
   overdueImports,
   restartImport,
 } from "#db/queries/import-runs.ts";
@@ -12,7 +13,8 @@ import { findImport } from "#db/queries/imports.ts";
 import { SupersededError } from "#src/domain/errors.ts";
 import { fileUploaded } from "#src/events/imports.ts";
 import type { Logger } from "./logger.ts";
-import { addToOutbox, markConsumed } from "./outbox.ts";
+import { beginUnlessPaused } from "./operations/pauses.ts";
+import { addToOutbox } from "./outbox.ts";
 import { removeFiles } from "./registry-import/upload-files.ts";
 
 export interface ImportWorkDeps {
@@ -21,13 +23,17 @@ export interface ImportWorkDeps {
   config: { FIELD_DEADLINE_MS: number; FIELD_RETRY_MS: number };
 }
 
+export const IMPORT_FUNCTION = "import-registry";
+
 const MAX_ATTEMPTS = 4;
 
-/** First step: marks the event consumed and takes the import up. False: another attempt has it. */
+/** First step: marks the event consumed and takes the import up. False: another attempt has it, or it is paused. */
 export function begin(deps: ImportWorkDeps, key: ImportKey, eventId: string | undefined): Promise<boolean> {
   return inWorkspace(deps.db, key.workspaceId, async (tx) => {
-    await markConsumed(tx, eventId);
-    return beginImport(tx, key, deps.config.FIELD_DEADLINE_MS);
+    if (await beginUnlessPaused(tx, IMPORT_FUNCTION, eventId))
+      return beginImport(tx, key, deps.config.FIELD_DEADLINE_MS);
+    await letImportWait(tx, key);
+    return false;
   });
 }
 

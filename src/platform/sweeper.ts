@@ -1,7 +1,8 @@
-/** Looks every few seconds for work that was started and never ended. Runs in each replica; they share it. */
+/** Looks every few seconds for work that was started and never ended, or that a pause holds no more. Runs in each replica; they share it. */
 import { sweepExpiredApprovals } from "./approvals.ts";
-import { type ChunkWorkDeps, type RunnablePlan, sweepOverdueWork } from "./chunk-work.ts";
+import { type ChunkWorkDeps, type RunnablePlan, sweepOverdueWork, sweepWaitingWork } from "./chunk-work.ts";
 import { sweepOverdueImports } from "./import-work.ts";
+import { sweepHeldEvents } from "./operations/pauses.ts";
 import { sweepDeadCalls } from "./unanswered-calls.ts";
 
 const EVERY_MS = 5000;
@@ -14,6 +15,8 @@ export function startSweeper(deps: ChunkWorkDeps, plan: RunnablePlan): () => Pro
     try {
       await sweepOverdueImports(deps);
       await sweepOverdueWork(deps, plan);
+      await sweepHeldEvents(deps);
+      await sweepWaitingWork(deps, plan);
       await sweepDeadCalls(deps);
       await sweepExpiredApprovals(deps);
     } catch (error) {

@@ -20,7 +20,7 @@ export interface PlanShape {
 
 /** One field's or stage's work on the chunk, as far as it has come. */
 export interface Work {
-  status: "ready" | "requested" | "running" | "done" | "failed";
+  status: "ready" | "requested" | "running" | "done" | "failed" | "cancelled";
   /** For stages: the values_version of the chunk that it works, or worked, from. */
   version: number;
   /** It has ended before; a stage may be running again. */
