@@ -3,6 +3,8 @@ import { Inngest } from "inngest";
 import type { Config } from "#src/config.ts";
 import { ErrorMapping } from "#src/platform/error-mapping.ts";
 import type { Logger } from "#src/platform/logger.ts";
+import { Metering } from "#src/platform/metrics.ts";
+import { Tracing } from "#src/platform/tracing.ts";
 
 /** The app's name in the engine. Part of every function id: changing it orphans running work. */
 export const APP_ID = "cerniq";
@@ -19,6 +21,7 @@ export function createInngest(config: Config, logger: Logger): Inngest {
     // Cloud mode: requests are signed and verified, whatever engine answers at the base URL.
     isDev: false,
     logger: logger.child({ component: "inngest" }),
-    middleware: [ErrorMapping],
+    // Outermost first: a span tells what an error was before it became Inngest's.
+    middleware: [ErrorMapping, Metering, Tracing],
   });
 }

@@ -6,6 +6,7 @@ import { closeDeps, createDeps } from "./deps.ts";
 import { createApp, INNGEST_PATH } from "./http/app.ts";
 import { syncWithEngine } from "./platform/engine-sync.ts";
 import { startOutboxRelay } from "./platform/outbox.ts";
+import { observeQueues } from "./platform/queue-metrics.ts";
 import { startSweeper } from "./platform/sweeper.ts";
 import { startTelemetry } from "./platform/telemetry.ts";
 
@@ -22,9 +23,10 @@ function readConfig(): Config {
 }
 
 const config = readConfig();
-const stopTelemetry = startTelemetry(config.OTEL_EXPORTER_OTLP_ENDPOINT);
+const telemetry = await startTelemetry(config.OTEL_EXPORTER_OTLP_ENDPOINT);
 const deps = createDeps(config);
 const { logger } = deps;
+observeQueues(deps);
 const functions = createFunctions(deps);
 const stopping = new AbortController();
 let synced = false;
@@ -34,6 +36,7 @@ const app = createApp(deps, {
   plan: enrichmentPlan,
   sources: fieldSources,
   isSynced: () => synced,
+  metricsText: telemetry.metricsText,
 });
 const server = serve({ fetch: app.fetch, hostname: config.HOST, port: config.PORT }, ({ port }) => {
   logger.info({ url: `http://${config.HOST}:${port}` }, "listening");
@@ -60,7 +63,7 @@ async function stop(signal: string): Promise<void> {
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref())]);
   await Promise.allSettled([relay.stop(), stopSweeper(), syncing]);
   await closeDeps(deps);
-  await stopTelemetry();
+  await telemetry.stop();
   process.exit(0);
 }
 process.once("SIGTERM", () => stop("SIGTERM"));

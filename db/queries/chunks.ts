@@ -9,18 +9,18 @@ export const CHUNK_SIZE = 100;
  * Cuts the prospects that a job is about into chunks (those of an import in the file's order), ready for its first
  * fields; sets the job to enriching, or to done when there is nothing to enrich. Prospects that had failed get another
  * chance. Does nothing when it was done before.
- * @returns whether it did
+ * @returns how many chunks the job has; null: it was done before
  */
 export async function planChunks(
   tx: Tx,
   job: { workspaceId: string; jobId: string },
   selection: ProspectFilter,
   firstFields: readonly string[],
-): Promise<boolean> {
+): Promise<number | null> {
   const { rowCount } = await tx.execute(sql`
     UPDATE jobs SET status = 'enriching', started_at = coalesce(started_at, now())
     WHERE id = ${job.jobId} AND status IN ('queued', 'importing')`);
-  if (rowCount === 0) return false;
+  if (rowCount === 0) return null;
   const order = selection.importId ? sql`line_number` : sql`id`;
   await tx.execute(sql`
     WITH chosen AS MATERIALIZED (
@@ -36,7 +36,7 @@ export async function planChunks(
     INSERT INTO chunk_fields (chunk_id, field, workspace_id, job_id, seq, status)
     SELECT id, field, workspace_id, job_id, seq, 'ready'
     FROM chunks CROSS JOIN unnest(${sql.param([...firstFields])}::text[]) AS field WHERE job_id = ${job.jobId}`);
-  await tx.execute(sql`
+  const { rows } = await tx.execute<{ chunks: number }>(sql`
     UPDATE jobs SET
       prospects_total = totals.prospects,
       chunks_total = totals.chunks,
@@ -44,8 +44,8 @@ export async function planChunks(
       ended_at = CASE WHEN totals.chunks = 0 THEN now() END
     FROM (SELECT count(*) AS chunks, coalesce(sum(cardinality(prospect_ids)), 0) AS prospects
           FROM chunks WHERE job_id = ${job.jobId}) AS totals
-    WHERE id = ${job.jobId}`);
-  return true;
+    WHERE id = ${job.jobId} RETURNING chunks_total AS chunks`);
+  return rows[0]?.chunks ?? 0;
 }
 
 /** Counts anew how the chunk's prospects stand. Call it after any of them failed or was scored. */

@@ -7,6 +7,7 @@ import type { ProspectFilter } from "#db/queries/prospects.ts";
 import { jobRequested } from "#src/events/enrichment.ts";
 import { type ChunkWorkDeps, firstFields, planOfJob, type RunnablePlan, startChunks } from "./chunk-work.ts";
 import { addToOutbox } from "./outbox.ts";
+import { traceChunks } from "./tracing.ts";
 
 export interface EnrichRequest {
   workspaceId: string;
@@ -51,7 +52,7 @@ export async function startEnrichment(
   const [row] = rows;
   if (!row) return;
   const wanted = planOfJob(plan, row.fields);
-  if (await planChunks(tx, job, row.selection, firstFields(wanted))) {
-    await startChunks(tx, deps, wanted, { ...job, priority: row.priority });
-  }
+  const chunks = await planChunks(tx, job, row.selection, firstFields(wanted));
+  if (chunks === null) return;
+  await traceChunks(chunks, () => startChunks(tx, deps, wanted, { ...job, priority: row.priority }));
 }

@@ -9,6 +9,7 @@ import { v7 as uuidv7 } from "uuid";
 import { type Db, inSystem, type Tx } from "#db/client.ts";
 import { claimDueEvents, deferEvents, deleteConsumedEvents } from "#db/queries/outbox.ts";
 import type { Logger } from "./logger.ts";
+import { outgoingTrace } from "./tracing.ts";
 
 /** An event of `src/events`, made by `eventType.create(data)`. */
 interface NewEvent {
@@ -22,7 +23,12 @@ interface NewEvent {
  */
 export async function addToOutbox(tx: Tx, events: NewEvent[], { sendAfterMs = 0 } = {}): Promise<void> {
   if (events.length === 0) return;
-  const rows = events.map((event) => ({ id: uuidv7(), name: event.name, data: event.data }));
+  const trace = outgoingTrace();
+  const rows = events.map(({ name, data }) => ({
+    id: uuidv7(),
+    name,
+    data: trace ? { ...data, trace } : data,
+  }));
   await tx.execute(sql`
     INSERT INTO outbox (id, workspace_id, name, data, next_send_at)
     SELECT (row->>'id')::uuid, (row->'data'->>'workspaceId')::uuid, row->>'name', row->'data',

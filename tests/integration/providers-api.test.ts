@@ -45,7 +45,13 @@ beforeAll(async () => {
   });
   deps = createDeps(config);
   const plan = { fields: [], stages: [], maxOutstanding: new Map() };
-  app = createApp(deps, { functions: [], plan, sources: new Map(), isSynced: () => true });
+  app = createApp(deps, {
+    functions: [],
+    plan,
+    sources: new Map(),
+    isSynced: () => true,
+    metricsText: async () => "",
+  });
 });
 afterAll(async () => {
   await closeDeps(deps);

@@ -5,6 +5,7 @@ import type { Logger } from "../logger.ts";
 import type { Answer, ProviderOperation, RateLimit } from "../provider.ts";
 import { ProviderError } from "../provider-error.ts";
 import type { ProviderBlock } from "./block.ts";
+import { observedCall } from "./observed-call.ts";
 import type { OutageClock } from "./outage-clock.ts";
 
 export interface AskDeps {
@@ -80,7 +81,9 @@ export function createAsk<Subject, Body>(
           onTurn();
           // A paid request that may be on its way is not broken off: its answer is worth more than the time.
           const stop = operation.repeatable ? AbortSignal.any([lost, permit.signal]) : permit.signal;
-          return operation.ask(subjects, { signal: stop, onSent: permit.sent, asOf, logger });
+          return observedCall(provider, operation.name, subjects.length, () =>
+            operation.ask(subjects, { signal: stop, onSent: permit.sent, asOf, logger }),
+          );
         },
         (error) => (isUnsent(error) || !(error instanceof ProviderError) ? null : isOutage(error)),
       );
