@@ -5,7 +5,9 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
+import type { Tx } from "#db/client.ts";
 import type { Principal, Role } from "#src/domain/access/principal.ts";
+import type { AuditEvent } from "#src/platform/audit.ts";
 import type { AppEnv } from "./envelope.ts";
 
 export interface EndpointSpec {
@@ -33,6 +35,8 @@ export interface EndpointSpec {
   paged?: boolean;
   /** What else `meta` holds. */
   meta?: z.ZodObject;
+  /** false: nothing is changed (an estimate), so that there is nothing to audit. All else but GET is audited. */
+  audit?: false;
 }
 
 type Output<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
@@ -54,7 +58,16 @@ export interface EndpointRequest<Spec extends EndpointSpec> {
   params: Output<Spec["params"]>;
   query: Output<Spec["query"]>;
   body: Output<Spec["body"]>;
+  /**
+   * Writes down in the audit trail what the request has done: last in the transaction of the change, as whoever else
+   * writes an entry in this workspace waits from here to the commit. Who, from where and the request are known.
+   */
+  audit: (tx: Tx, entry: RequestAudit) => Promise<void>;
 }
+
+/** The actor is the principal; "anonymous" where nobody has signed in, unless the route knows better. */
+export type RequestAudit = Pick<AuditEvent, "action" | "subject" | "legalBasis" | "details"> &
+  Partial<Pick<AuditEvent, "actor">>;
 
 /** A page of a list. `nextCursor` is null after the last. */
 export class Page<Item> {

@@ -1,23 +1,34 @@
-/** Puts stated endpoints on the app: who may, what fits, the envelope of the answer. */
-import type { Hono, HonoRequest } from "hono";
+/** Puts stated endpoints on the app: who may, what fits, the audit trail, the envelope of the answer. */
+import type { Context, Hono, HonoRequest } from "hono";
 import { z } from "zod";
 import { NotFoundError } from "#src/domain/errors.ts";
-import { type Endpoint, type EndpointSpec, Page, scopeOf, statusOf } from "./endpoint.ts";
+import { recordAudit } from "#src/platform/audit.ts";
+import { clientIp } from "./client-ip.ts";
+import {
+  type Endpoint,
+  type EndpointRequest,
+  type EndpointSpec,
+  Page,
+  scopeOf,
+  statusOf,
+} from "./endpoint.ts";
 import { type AppEnv, ok } from "./envelope.ts";
 import { requireRole } from "./middleware/require-role.ts";
 
 /**
  * @param checkAnswers parses each answer as it will be sent, so that the documentation cannot be wrong: for tests
+ * @param checkAudit fails what has changed something and left no entry in the audit trail: for tests
  */
 export function mount(
   app: Hono<AppEnv>,
   prefix: string,
   endpoints: readonly Endpoint[],
-  { checkAnswers = false }: { checkAnswers?: boolean } = {},
+  { checkAnswers = false, checkAudit = false }: { checkAnswers?: boolean; checkAudit?: boolean } = {},
 ): void {
   for (const { spec, handle } of endpoints) {
     const guards = spec.role === "public" ? [] : [requireRole(spec.role, scopeOf(spec))];
     app.on(spec.method.toUpperCase(), [prefix + spec.path], ...guards, async (c) => {
+      let audited = spec.method === "get" || spec.audit === false;
       const answer = await handle({
         c,
         principal: c.get("principal"),
@@ -25,7 +36,13 @@ export function mount(
         params: paramsOf(spec, c.req.param()) as never,
         query: spec.query?.parse(c.req.query()) as never,
         body: (spec.body ? spec.body.parse(await jsonOf(c.req)) : undefined) as never,
+        audit: async (tx, entry) => {
+          await auditOf(c)(tx, entry);
+          audited = true;
+        },
       });
+      if (checkAudit && !audited)
+        throw new Error(`${spec.method} ${spec.path} left no entry in the audit trail`);
       if (answer instanceof Response) return answer;
       const [data, meta] =
         answer instanceof Page
@@ -35,6 +52,13 @@ export function mount(
       return ok(c, data, { status: statusOf(spec), meta });
     });
   }
+}
+
+/** Entries of the audit trail for this request: who asks, from where, and the request's id are filled in. */
+function auditOf(c: Context<AppEnv>): EndpointRequest<EndpointSpec>["audit"] {
+  const { kind, id } = c.get("principal") ?? { kind: "anonymous", id: "anonymous" };
+  const request = { actor: { kind, id }, correlationId: c.get("requestId"), ip: clientIp(c) };
+  return (tx, entry) => recordAudit(tx, { ...request, ...entry });
 }
 
 /** Undefined without a body: whether one is needed, the schema says. */
