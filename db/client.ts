@@ -1,4 +1,5 @@
 /** Connections to Postgres, and the one way to work in a workspace. */
+import { sql } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
 
@@ -42,6 +43,17 @@ export function inWorkspace<T>(db: Db, workspaceId: string, work: (tx: Tx) => Pr
 /** Runs `work` in one transaction as `cerniq_system`: across workspaces, on the outbox and deadlines only. */
 export function inSystem<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   return inTransaction(db, "BEGIN; SET LOCAL ROLE cerniq_system", work);
+}
+
+/** Runs `work` in one transaction as `cerniq_access`: users, sessions and keys of all workspaces, and nothing else. */
+export function inAccess<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return inTransaction(db, "BEGIN; SET LOCAL ROLE cerniq_access", work);
+}
+
+/** Goes on in a workspace, as {@link inWorkspace} would: for a transaction that had to find out first which one. */
+export async function enterWorkspace(tx: Tx, workspaceId: string): Promise<void> {
+  await tx.execute(sql`
+    SELECT set_config('role', 'cerniq_app', true), set_config('app.workspace_id', ${workspaceId}, true)`);
 }
 
 /** `opening` begins the transaction and says whose it is, in one round trip: there are a dozen of them for each prospect. */
