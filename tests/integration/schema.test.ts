@@ -28,7 +28,7 @@ describe("migrations", () => {
     await client.query(`CREATE ROLE ${owner} LOGIN CREATEROLE PASSWORD 'test'`);
     const url = new URL(other.url);
     try {
-      for (const role of ["cerniq_app", "cerniq_system", "cerniq_retention"]) {
+      for (const role of ["cerniq_app", "cerniq_system", "cerniq_access", "cerniq_retention"]) {
         await client.query(`GRANT ${role} TO ${owner} WITH ADMIN OPTION`);
       }
       await client.query(`ALTER DATABASE ${url.pathname.slice(1)} OWNER TO ${owner}`);
