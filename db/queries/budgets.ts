@@ -1,6 +1,8 @@
 /**
- * Accounts of what is held and spent. They are locked in one fixed order, by scope and key, so that no two
- * transactions can wait for each other; and last in a transaction, because they are what all of them share.
+ * Accounts of what is held and spent. There is one where a limit is set, and nowhere else: what is not limited is known
+ * from the ledger alone (`provider_calls`), and no transaction waits for another because of it. Accounts are locked in
+ * one fixed order, by scope and key, so that no two transactions can wait for each other; and last in a transaction,
+ * because they are what all of them share.
  */
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
@@ -13,8 +15,7 @@ export interface AccountKey {
 }
 
 export interface Account extends AccountKey {
-  /** Null: no limit. */
-  limitMicros: number | null;
+  limitMicros: number;
   heldMicros: number;
   spentMicros: number;
 }
@@ -31,60 +32,62 @@ interface Owner {
 }
 
 /**
- * Locks accounts until the transaction ends, and says how they stand. Those that do not exist yet are made, with the
- * limits that are set; those of prospects only where the job limits what one of them may cost.
+ * Locks those of the accounts that are limited until the transaction ends, and says how they stand. The first to come
+ * opens a job's, a prospect's or a day's. Until the transaction ends no limit is set or lifted.
  */
-export async function lockAccounts(
-  tx: Tx,
-  owner: Owner,
-  wanted: { shared: readonly AccountKey[]; prospects: readonly AccountKey[] },
-): Promise<Account[]> {
-  const all = [...wanted.shared, ...wanted.prospects];
-  const found = await lockExisting(tx, owner, all);
-  const needed = found.limitsProspects === false ? wanted.shared.length : all.length;
-  if (found.accounts.length >= needed) return found.accounts;
-  await makeAccounts(tx, owner, all);
-  return (await lockExisting(tx, owner, all)).accounts;
+export async function lockAccounts(tx: Tx, owner: Owner, wanted: readonly AccountKey[]): Promise<Account[]> {
+  const limited = await lockLimited(tx, owner, wanted);
+  const missing = limited.filter(({ heldMicros }) => heldMicros === null);
+  if (missing.length === 0) return limited as Account[];
+  await openAccounts(tx, owner.workspaceId, missing);
+  return (await lockLimited(tx, owner, wanted)) as Account[];
 }
 
-async function lockExisting(
+/** Those of the accounts that a limit holds for. Nulls: it is not opened yet. */
+async function lockLimited(
   tx: Tx,
   { workspaceId, jobId }: Owner,
   wanted: readonly AccountKey[],
-): Promise<{ accounts: Account[]; limitsProspects: boolean | null }> {
-  const { rows } = await tx.execute<Account & Record<string, unknown> & { limitsProspects: boolean }>(sql`
-    SELECT b.scope, b.key, b.limit_micros AS "limitMicros", b.held_micros AS "heldMicros", b.spent_micros AS "spentMicros",
-           (SELECT max_cost_micros_per_prospect IS NOT NULL FROM jobs WHERE id = ${jobId}) AS "limitsProspects"
-    FROM budgets b
-    WHERE b.workspace_id = ${workspaceId} AND (b.scope, b.key) IN (SELECT * FROM ${unnestKeys(wanted)})
-    ORDER BY b.scope, b.key FOR UPDATE OF b`);
-  return {
-    accounts: rows.map(({ limitsProspects: _, ...account }) => account),
-    limitsProspects: rows[0]?.limitsProspects ?? null,
-  };
+): Promise<(AccountKey & { limitMicros: number; heldMicros: number | null; spentMicros: number | null })[]> {
+  // Reading with FOR UPDATE keeps `setLimits` out until the transaction ends, also where there is no row to lock.
+  const { rows } = await tx.execute<
+    AccountKey & Record<string, unknown> & { limitMicros: number; heldMicros: number; spentMicros: number }
+  >(sql`
+    WITH wanted AS (SELECT * FROM ${unnestKeys(wanted)} AS w (scope, key)), locked AS MATERIALIZED (
+      SELECT b.scope, b.key, b.held_micros, b.spent_micros FROM budgets b
+      WHERE b.workspace_id = ${workspaceId} AND (b.scope, b.key) IN (SELECT * FROM wanted)
+      ORDER BY b.scope, b.key FOR UPDATE OF b
+    ), limited AS (
+      SELECT w.scope, w.key, l.limit_micros FROM wanted w JOIN budget_limits l ON l.workspace_id = ${workspaceId}
+        AND l.provider = CASE WHEN w.scope LIKE 'provider%' THEN split_part(w.key, ':', 1) ELSE '' END
+        AND l.period = CASE WHEN w.scope LIKE '%_day' THEN 'day' ELSE 'total' END
+      WHERE w.scope NOT IN ('job', 'prospect')
+      UNION ALL
+      SELECT w.scope, w.key, CASE w.scope WHEN 'job' THEN j.max_cost_micros ELSE j.max_cost_micros_per_prospect END
+      FROM wanted w JOIN jobs j ON j.id = ${jobId} WHERE w.scope IN ('job', 'prospect')
+    )
+    SELECT scope, key, limit_micros AS "limitMicros", held_micros AS "heldMicros", spent_micros AS "spentMicros"
+    FROM limited LEFT JOIN locked USING (scope, key) WHERE limit_micros IS NOT NULL`);
+  return rows;
 }
 
-async function makeAccounts(
+/** Empty: whatever was held or spent before a limit was set, `setLimits` has opened the accounts of. */
+async function openAccounts(
   tx: Tx,
-  { workspaceId, jobId }: Owner,
-  wanted: readonly AccountKey[],
+  workspaceId: string,
+  accounts: readonly (AccountKey & { limitMicros: number })[],
 ): Promise<void> {
   await tx.execute(sql`
     INSERT INTO budgets (workspace_id, scope, key, limit_micros)
-    SELECT ${workspaceId}, w.scope, w.key, CASE w.scope
-      WHEN 'job' THEN j.max_cost_micros
-      WHEN 'prospect' THEN j.max_cost_micros_per_prospect
-      ELSE (SELECT l.limit_micros FROM budget_limits l WHERE l.workspace_id = ${workspaceId}
-        AND l.provider = CASE WHEN w.scope LIKE 'provider%' THEN split_part(w.key, ':', 1) ELSE '' END
-        AND l.period = CASE WHEN w.scope LIKE '%_day' THEN 'day' ELSE 'total' END) END
-    FROM ${unnestKeys(wanted)} AS w (scope, key) JOIN jobs j ON j.id = ${jobId}
-    WHERE w.scope <> 'prospect' OR j.max_cost_micros_per_prospect IS NOT NULL
-    ORDER BY w.scope, w.key
+    SELECT ${workspaceId}::uuid, scope, key, limit_micros
+    FROM unnest(${sql.param(accounts.map(({ scope }) => scope))}::text[], ${sql.param(accounts.map(({ key }) => key))}::text[],
+      ${sql.param(accounts.map(({ limitMicros }) => limitMicros))}::bigint[]) AS a (scope, key, limit_micros)
+    ORDER BY scope, key
     ON CONFLICT DO NOTHING`);
 }
 
 /**
- * Moves accounts, locked in their order. Those that do not exist are left out: a prospect's, where its job has no limit.
+ * Moves accounts, locked in their order. Those that do not exist, for want of a limit, are left out.
  * @throws the database's check violation when an account would go past its limit
  */
 export async function moveAccounts(
@@ -125,8 +128,8 @@ export interface Budget extends BudgetLimit {
 }
 
 /**
- * Sets or lifts limits, for today's accounts and those to come. A limit below what is held and spent stops all further
- * spending; what is held already may still be spent.
+ * Sets or lifts limits, from today on. A limit below what is held and spent stops all further spending; what is held
+ * already may still be spent.
  */
 export async function setLimits(
   tx: Tx,
@@ -134,50 +137,56 @@ export async function setLimits(
   limits: readonly BudgetLimit[],
   today: string,
 ): Promise<void> {
-  // Accounts that are being made with the old limit would be missed: waits for whoever is at them, and lets nobody in.
+  // Waits for whoever is holding or settling, and lets nobody in: the ledger is summed while nothing moves.
   await tx.execute(sql`LOCK TABLE budgets IN EXCLUSIVE MODE`);
-  const inOrder = limits.toSorted((a, b) => scopeOf(a).localeCompare(scopeOf(b)));
-  for (const { provider, period, limitMicros } of inOrder) {
-    await tx.execute(
-      limitMicros === null
-        ? sql`DELETE FROM budget_limits
-            WHERE workspace_id = ${workspaceId} AND provider = ${provider ?? ""} AND period = ${period}`
-        : sql`INSERT INTO budget_limits (workspace_id, provider, period, limit_micros)
-            VALUES (${workspaceId}, ${provider ?? ""}, ${period}, ${limitMicros})
-            ON CONFLICT (workspace_id, provider, period)
-            DO UPDATE SET limit_micros = excluded.limit_micros, updated_at = now()`,
-    );
-    const days = sql`split_part(key, ':', ${provider === null ? 1 : 2}) >= ${today}`;
+  for (const { provider, period, limitMicros } of limits) {
+    const limit = sql`workspace_id = ${workspaceId} AND provider = ${provider ?? ""} AND period = ${period}`;
+    const scope = `${provider === null ? "workspace" : "provider"}${period === "day" ? "_day" : ""}`;
+    const ofProvider = sql`(${provider}::text IS NULL OR split_part(key, ':', 1) = ${provider})`;
+    await tx.execute(sql`DELETE FROM budget_limits WHERE ${limit}`);
     await tx.execute(sql`
-      UPDATE budgets SET limit_micros = ${limitMicros}
-      WHERE workspace_id = ${workspaceId} AND scope = ${scopeOf({ provider, period })}
-        AND (${provider}::text IS NULL OR split_part(key, ':', 1) = ${provider})
-        AND (${period === "total"} OR ${days})`);
+      DELETE FROM budgets WHERE workspace_id = ${workspaceId} AND scope = ${scope} AND ${ofProvider}`);
+    if (limitMicros === null) continue;
+    await tx.execute(sql`
+      INSERT INTO budget_limits (workspace_id, provider, period, limit_micros)
+      VALUES (${workspaceId}, ${provider ?? ""}, ${period}, ${limitMicros})`);
+    // As the keys of accounts are written: provider, day.
+    const key = sql`concat_ws(':', ${provider}::text, ${period === "day" ? sql`as_of::text` : sql`NULL`})`;
+    await tx.execute(sql`
+      INSERT INTO budgets (workspace_id, scope, key, limit_micros, held_micros, spent_micros)
+      SELECT ${workspaceId}::uuid, ${scope}::text, ${key}, ${limitMicros}::bigint, sum(${HELD}), sum(cost_micros)
+      FROM provider_calls
+      WHERE workspace_id = ${workspaceId} AND ${PAID} AND (${provider}::text IS NULL OR provider = ${provider})
+        AND (${period === "total"} OR as_of >= ${today})
+      GROUP BY 3`);
   }
 }
 
-/** Every limit that is set, and every account of today and of all time, of the workspace and its providers. */
+/** Every limit that is set, and what is held and spent, today and in all, of the workspace and of each provider paid. */
 export async function listBudgets(tx: Tx, workspaceId: string, today: string): Promise<Budget[]> {
   const { rows } = await tx.execute<Budget & Record<string, unknown>>(sql`
-    WITH account AS (
-      SELECT CASE WHEN scope LIKE 'provider%' THEN split_part(key, ':', 1) ELSE '' END AS provider,
-             CASE WHEN scope LIKE '%_day' THEN 'day' ELSE 'total' END AS period, held_micros, spent_micros
-      FROM budgets
-      WHERE workspace_id = ${workspaceId} AND scope IN ('provider', 'workspace')
-        OR workspace_id = ${workspaceId} AND scope = 'provider_day' AND split_part(key, ':', 2) = ${today}
-        OR workspace_id = ${workspaceId} AND scope = 'workspace_day' AND key = ${today}
+    WITH used AS (
+      SELECT coalesce(provider, '') AS provider, day, sum(held) AS held, sum(spent) AS spent
+      FROM (SELECT provider, as_of = ${today} AS day, ${HELD} AS held, cost_micros AS spent
+            FROM provider_calls WHERE workspace_id = ${workspaceId} AND ${PAID}) call
+      GROUP BY GROUPING SETS ((provider, day), (day))
+    ), account AS (
+      SELECT provider, 'total' AS period, sum(held) AS held, sum(spent) AS spent FROM used GROUP BY provider
+      UNION ALL SELECT provider, 'day', held, spent FROM used WHERE day
     ), allowed AS (SELECT provider, period, limit_micros FROM budget_limits WHERE workspace_id = ${workspaceId})
     SELECT nullif(provider, '') AS provider, period, limit_micros AS "limitMicros",
-           coalesce(held_micros, 0) AS "heldMicros", coalesce(spent_micros, 0) AS "spentMicros",
+           coalesce(held, 0)::bigint AS "heldMicros", coalesce(spent, 0)::bigint AS "spentMicros",
            CASE WHEN limit_micros IS NOT NULL
-             THEN greatest(limit_micros - coalesce(held_micros, 0) - coalesce(spent_micros, 0), 0) END AS "leftMicros"
+             THEN greatest(limit_micros - coalesce(held, 0) - coalesce(spent, 0), 0)::bigint END AS "leftMicros"
     FROM account FULL JOIN allowed USING (provider, period)
     ORDER BY provider, period DESC`);
   return rows;
 }
 
-const scopeOf = ({ provider, period }: Pick<BudgetLimit, "provider" | "period">): AccountKey["scope"] =>
-  `${provider === null ? "workspace" : "provider"}${period === "day" ? "_day" : ""}`;
+/** What a call of the ledger holds. */
+const HELD = sql`CASE WHEN status IN ('reserved', 'sending', 'unknown') THEN reserved_cost_micros ELSE 0 END`;
+/** Those that cost or may cost something: few of all calls, with an index of their own. */
+const PAID = sql`reserved_cost_micros > 0`;
 
 const unnestKeys = (keys: readonly AccountKey[]) =>
   sql`unnest(${sql.param(keys.map(({ scope }) => scope))}::text[], ${sql.param(keys.map(({ key }) => key))}::text[])`;

@@ -23,14 +23,14 @@ export const budgetScopes = [
   "workspace",
 ] as const;
 
-/** What is held and spent. Key: of the scope, in this order, with ":" between: provider, job, prospect, day. */
+/** What is held and spent where a limit is set. Key: of the scope, in this order, with ":" between: provider, job, prospect, day. */
 export const budgets = pgTable(
   "budgets",
   {
     workspaceId: uuid("workspace_id").notNull(),
     scope: text("scope", { enum: budgetScopes }).notNull(),
     key: text("key").notNull(),
-    limitMicros: bigint("limit_micros", { mode: "number" }),
+    limitMicros: bigint("limit_micros", { mode: "number" }).notNull(),
     heldMicros: bigint("held_micros", { mode: "number" }).notNull().default(0),
     spentMicros: bigint("spent_micros", { mode: "number" }).notNull().default(0),
   },

@@ -7,12 +7,10 @@ const accountsWith = (
   limits: Partial<Record<Account["scope"], number>>,
   prospects: string[] = [],
 ): Account[] =>
-  [...sharedAccounts(payer), ...prospects.map((id) => prospectAccount(payer, id))].map((account) => ({
-    ...account,
-    limitMicros: limits[account.scope] ?? null,
-    heldMicros: 0,
-    spentMicros: 0,
-  }));
+  [...sharedAccounts(payer), ...prospects.map((id) => prospectAccount(payer, id))].flatMap((account) => {
+    const limitMicros = limits[account.scope];
+    return limitMicros === undefined ? [] : [{ ...account, limitMicros, heldMicros: 0, spentMicros: 0 }];
+  });
 const questions = ["p1", "p2", "p3"].map((prospectId) => ({ prospectId }));
 
 describe("what fits within the budgets", () => {

@@ -12,7 +12,7 @@ export interface Payer {
   day: string;
 }
 
-/** The accounts that everything this payer pays goes through. */
+/** The accounts that everything this payer pays goes through, where they are limited. */
 export const sharedAccounts = ({ provider, jobId, day }: Payer): AccountKey[] => [
   { scope: "job", key: jobId },
   { scope: "provider_day", key: `${provider}:${day}` },
@@ -21,7 +21,7 @@ export const sharedAccounts = ({ provider, jobId, day }: Payer): AccountKey[] =>
   { scope: "workspace", key: "" },
 ];
 
-/** The account of one prospect within a job; it exists only where the job limits it. */
+/** The account of one prospect within a job. */
 export const prospectAccount = ({ jobId }: Payer, prospectId: string): AccountKey => ({
   scope: "prospect",
   key: `${jobId}:${prospectId}`,
@@ -42,7 +42,7 @@ const SCOPES: Record<Account["scope"], BudgetScope> = {
 /**
  * Takes, in their order, as many of the questions as fit. Those that do not are told apart by the narrowest limit
  * that is in their way.
- * @param accounts as they stand, locked
+ * @param accounts those that have a limit, as they stand, locked
  * @param costMicros of one question
  */
 export function keepWithinBudget<Question extends { prospectId: string }>(
@@ -54,7 +54,7 @@ export function keepWithinBudget<Question extends { prospectId: string }>(
   const left = new Map(
     accounts.map(({ scope, key, limitMicros, heldMicros, spentMicros }) => [
       nameOf({ scope, key }),
-      limitMicros === null ? Number.POSITIVE_INFINITY : limitMicros - heldMicros - spentMicros,
+      limitMicros - heldMicros - spentMicros,
     ]),
   );
   const leftIn = (account: AccountKey) => left.get(nameOf(account)) ?? Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 /**
- * Hard budgets under crashes: processes that make paid calls are killed (-9) at random moments, and started again. The
- * provider is a simulator in a process of its own, which keeps its own books. BUDGET_KILLS=200 for the long run,
+ * Hard budgets under crashes: processes that make paid calls are killed (-9) at random moments, and started again. Limits
+ * that are set halfway have to know what was held and spent before, and be told of the rest. The provider is a simulator in a process of its own, which keeps its own books. BUDGET_KILLS=200 for the long run,
  * BUDGET_KILLS_SEED to repeat one.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -13,9 +13,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { createDb, type Db, inWorkspace } from "#db/client.ts";
+import { setLimits } from "#db/queries/budgets.ts";
 import { listUnknownCalls } from "#db/queries/unanswered-calls.ts";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { HUNTER_KEY } from "#infra/simulator/hunter/app.ts";
+import { dayInRomania } from "#src/domain/romanian-calendar.ts";
 import { resolveUnknownCall } from "#src/platform/unanswered-calls.ts";
 import { HUNTER_CREDIT_MICROS } from "#src/providers/hunter/provider.ts";
 import type { BudgetKillsOptions } from "#tests/support/budget-kills-process.ts";
@@ -112,6 +114,7 @@ it(`${KILLS} kills in the middle of paid calls: never above the cap, nothing pai
     if (left.sending > 0) inTheMiddle++;
     expect(left.sending).toBeLessThanOrEqual(IN_FLIGHT);
     processes[kill % PROCESSES] = await start();
+    if (kill === Math.floor(KILLS / 2)) await limitWorkspace(context.workspaceId);
   }
   // The last ones are left alone until nothing is open any more, and may be quick about it.
   await simulated("hunter", { latencyMs: 5, jitterMs: 0 });
@@ -140,6 +143,7 @@ it(`${KILLS} kills in the middle of paid calls: never above the cap, nothing pai
   const accounts = await owner.query(
     "SELECT scope, held_micros::int AS held, spent_micros::bigint AS spent FROM budgets",
   );
+  expect(accounts.rows.map(({ scope }) => scope).sort()).toEqual(["job", "provider", "workspace"]);
   for (const account of accounts.rows) expect(account).toMatchObject({ held: 0, spent: total });
   console.log(
     `budget kills: ${inTheMiddle} of ${KILLS} left calls behind, ${unknown} outcomes were unknown; ` +
@@ -147,6 +151,16 @@ it(`${KILLS} kills in the middle of paid calls: never above the cap, nothing pai
       `${most.ours / HUNTER_CREDIT_MICROS} held and spent, ${most.theirs / HUNTER_CREDIT_MICROS} in the provider's books`,
   );
 });
+
+/** Allows as much as the job may spend, in the middle of its calls. */
+function limitWorkspace(workspaceId: string): Promise<void> {
+  const limits = ["hunter", null].map((provider) => ({
+    provider,
+    period: "total" as const,
+    limitMicros: CAP_MICROS,
+  }));
+  return inWorkspace(db, workspaceId, (tx) => setLimits(tx, workspaceId, limits, dayInRomania(new Date())));
+}
 
 /** Open calls of a process, or those that it left behind; but not those of the field that it shares with others. */
 async function openCalls(name: string): Promise<{ reserved: number; sending: number }> {

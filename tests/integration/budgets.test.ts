@@ -10,6 +10,7 @@ import { ProviderError } from "#src/platform/provider-error.ts";
 import { createRedis, type Redis } from "#src/platform/redis.ts";
 import { resolveUnknownCall } from "#src/platform/unanswered-calls.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
+import { eventually } from "#tests/support/eventually.ts";
 import {
   type Ask,
   createContext,
@@ -51,8 +52,10 @@ const today = () => dayInRomania(new Date());
 const replica = (ask: Ask, options?: ReplicaOptions) =>
   createReplica({ db, redis }, slug, ask, options).gateway;
 const subjects = (count: number, from = 0) => Array.from({ length: count }, (_, index) => `s${from + index}`);
-const allow = (limit: BudgetLimit) =>
-  inWorkspace(db, DEFAULT_WORKSPACE_ID, (tx) => setLimits(tx, DEFAULT_WORKSPACE_ID, [limit], today()));
+const allow = (...limits: BudgetLimit[]) =>
+  inWorkspace(db, DEFAULT_WORKSPACE_ID, (tx) => setLimits(tx, DEFAULT_WORKSPACE_ID, limits, today()));
+const budgets = () =>
+  inWorkspace(db, DEFAULT_WORKSPACE_ID, (tx) => listBudgets(tx, DEFAULT_WORKSPACE_ID, today()));
 
 async function accounts(scope: string) {
   const { rows } = await owner.query(
@@ -135,10 +138,8 @@ describe("a budget", () => {
     expect(count(await look(replica(ask), await createContext(db), ["x"]))).toEqual({
       "overBudget workspace": 1,
     });
-    const budgets = await inWorkspace(db, DEFAULT_WORKSPACE_ID, (tx) =>
-      listBudgets(tx, DEFAULT_WORKSPACE_ID, today()),
-    );
-    expect(budgets).toContainEqual({
+    const shown = await budgets();
+    expect(shown).toContainEqual({
       provider: null,
       period: "total",
       limitMicros: 10,
@@ -146,7 +147,7 @@ describe("a budget", () => {
       spentMicros: 28,
       leftMicros: 0,
     });
-    expect(budgets).toContainEqual(
+    expect(shown).toContainEqual(
       expect.objectContaining({ provider: slug, period: "day", limitMicros: null, leftMicros: null }),
     );
   });
@@ -163,6 +164,43 @@ describe("a budget", () => {
     const settled = await Promise.allSettled([...work, ...limits]);
     expect(settled.filter(({ status }) => status === "rejected")).toEqual([]);
     expect(await accounts("workspace_day")).toMatchObject([{ held: 0, spent: 700 }]);
+    expect(await accounts("provider_day")).toMatchObject([{ held: 0, spent: 700 }]);
+  });
+
+  it("has no account where nothing is limited, and is known from the ledger all the same", async () => {
+    const context = await createContext(db);
+    await look(replica(inventedProvider().ask), context, subjects(3));
+    await look(replica(failing(new ProviderError("test", "unavailable"))), context, ["unknown"]);
+    const { rows } = await owner.query("SELECT 1 FROM budgets");
+    expect(rows).toEqual([]);
+    const used = { limitMicros: null, heldMicros: 7, spentMicros: 21, leftMicros: null };
+    expect(await budgets()).toEqual(
+      [slug, null].flatMap((provider) => [
+        { provider, period: "total", ...used },
+        { provider, period: "day", ...used },
+      ]),
+    );
+  });
+
+  it("that is set while calls are on their way knows what they hold, and what they give back", async () => {
+    const answer = Promise.withResolvers<void>();
+    const { asked, ask } = inventedProvider();
+    const slow: Ask = async (...args) => {
+      const answers = await ask(...args);
+      await answer.promise;
+      return answers;
+    };
+    const calls = look(replica(slow), await createContext(db), subjects(3));
+    await eventually(async () => asked.length === 3);
+    const total = { period: "total", limitMicros: 100 } as const;
+    const day = { period: "day", limitMicros: 100 } as const;
+    await allow({ provider: slug, ...total }, { provider: slug, ...day });
+    await allow({ provider: null, ...total }, { provider: null, ...day });
+    const scopes = ["provider", "provider_day", "workspace", "workspace_day"];
+    for (const scope of scopes) expect(await accounts(scope)).toMatchObject([{ held: 21, spent: 0 }]);
+    answer.resolve();
+    await calls;
+    for (const scope of scopes) expect(await accounts(scope)).toMatchObject([{ held: 0, spent: 21 }]);
   });
 
   it("spends at the edge what those before it gave back", async () => {
@@ -198,6 +236,7 @@ describe("fifty lookups at once, on two replicas", () => {
   it("never hold or spend more than the cap, at any moment, and use all of it", async () => {
     const cap = 700;
     const context = await createContext(db, { maxCostMicros: cap, maxCostMicrosPerProspect: 7 });
+    await allow({ provider: null, period: "total", limitMicros: 10 * cap });
     let charged = 0;
     let most = 0;
     const { ask } = inventedProvider();
@@ -246,13 +285,14 @@ describe("a call whose outcome is unknown", () => {
 
   it("is listed, and when it was charged its money is spent and nobody asks again", async () => {
     const context = await createContext(db, { maxCostMicros: 20, maxCostMicrosPerProspect: 7 });
+    await allow({ provider: null, period: "day", limitMicros: 100 });
     await look(replica(failing(new ProviderError("test", "unavailable"))), context, ["a"]);
     const [call] = await unknownCalls();
     expect(call).toMatchObject({ provider: slug, subjects: ["a"], heldMicros: 7, errorKind: "unavailable" });
     expect(await accounts("job")).toMatchObject([{ held: 7, spent: 0 }]);
     await resolve(call?.id ?? "", { charged: true });
     expect(await unknownCalls()).toEqual([]);
-    for (const scope of ["job", "prospect", "provider", "workspace", "workspace_day", "provider_day"]) {
+    for (const scope of ["job", "prospect", "workspace_day"]) {
       expect(await accounts(scope)).toMatchObject([{ held: 0, spent: 7 }]);
     }
     const { asked, ask } = inventedProvider();
@@ -270,7 +310,7 @@ describe("a call whose outcome is unknown", () => {
   });
 
   it("may have cost a part of what a batch held, and not more", async () => {
-    const context = await createContext(db, { maxCostMicrosPerProspect: 7 });
+    const context = await createContext(db, { maxCostMicros: 21, maxCostMicrosPerProspect: 7 });
     const batch = replica(failing(new ProviderError("test", "unavailable")), { batchSize: 3 });
     await look(batch, context, ["a", "b", "c"]);
     const [call] = await unknownCalls();

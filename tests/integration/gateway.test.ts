@@ -1,7 +1,10 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import type { Db } from "#db/client.ts";
+import { type Db, inWorkspace } from "#db/client.ts";
+import { setLimits } from "#db/queries/budgets.ts";
+import { DEFAULT_WORKSPACE_ID } from "#db/schema/workspaces.ts";
+import { dayInRomania } from "#src/domain/romanian-calendar.ts";
 import type { GatewayContext } from "#src/platform/gateway.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";
@@ -49,10 +52,21 @@ beforeEach(async () => {
   context = await createContext(db);
   // A provider of its own keeps each test's subjects apart.
   slug = `test-${randomUUID()}`;
+  const limit = { provider: slug, period: "total", limitMicros: 1_000_000 } as const;
+  await inWorkspace(db, DEFAULT_WORKSPACE_ID, (tx) =>
+    setLimits(tx, DEFAULT_WORKSPACE_ID, [limit], dayInRomania(new Date())),
+  );
 });
 afterEach(async () => {
-  const left = await owner.query("SELECT 1 FROM budgets WHERE held_micros < 0");
-  expect(left.rows).toEqual([]);
+  const { rows } = await owner.query(
+    `SELECT key, held_micros, held, spent_micros, spent
+     FROM budgets JOIN (
+       SELECT provider AS key, sum(cost_micros) AS spent,
+              sum(reserved_cost_micros) FILTER (WHERE status IN ('reserved', 'sending', 'unknown')) AS held
+       FROM provider_calls GROUP BY provider) ledger USING (key)
+     WHERE scope = 'provider' AND (held_micros, spent_micros) IS DISTINCT FROM (coalesce(held, 0), spent)`,
+  );
+  expect(rows, "accounts that are not what the ledger says").toEqual([]);
 });
 
 const replica = (ask: Ask, options?: ReplicaOptions) =>

@@ -206,10 +206,15 @@ describe("/provider-calls", () => {
       expect((await request("POST", `/provider-calls/${id}/resolve`, charged)).status).toBe(404);
     }
     expect((await request("GET", "/provider-calls?status=unknown")).body.data).toEqual([]);
-    const { rows } = await owner.query(
-      "SELECT held_micros AS held, spent_micros AS spent FROM budgets WHERE scope = 'workspace'",
-    );
-    expect(rows).toEqual([{ held: 0, spent: 2 * HUNTER_CREDIT_MICROS }]);
+    const budgets = await request("GET", "/budgets");
+    expect(budgets.body.data).toContainEqual({
+      provider: null,
+      period: "total",
+      limitMicros: null,
+      heldMicros: 0,
+      spentMicros: 2 * HUNTER_CREDIT_MICROS,
+      leftMicros: null,
+    });
   });
 
   it("refuses what it cannot read", async () => {

@@ -115,12 +115,12 @@ async function hold(
   costMicros: number,
 ): Promise<{ fits: readonly Question[]; over: { question: Question; scope: BudgetScope }[] }> {
   if (costMicros === 0) return { fits: questions, over: [] };
-  const shared = sharedAccounts(payer);
   const prospects = [...new Set(questions.map(({ prospectId }) => prospectId))];
-  const accounts = await lockAccounts(tx, origin, {
-    shared,
-    prospects: prospects.map((prospectId) => prospectAccount(payer, prospectId)),
-  });
+  const accounts = await lockAccounts(tx, origin, [
+    ...sharedAccounts(payer),
+    ...prospects.map((prospectId) => prospectAccount(payer, prospectId)),
+  ]);
+  if (accounts.length === 0) return { fits: questions, over: [] };
   const { fits, over } = keepWithinBudget(payer, accounts, questions, costMicros);
   const changes = fits.map(({ prospectId }) => ({
     payer,
