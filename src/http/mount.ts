@@ -41,7 +41,9 @@ export function mount(
           audited = true;
         },
       });
-      if (checkAudit && !audited)
+      // A Response with another status is no success, or one that changed nothing (a preview).
+      const succeeded = !(answer instanceof Response) || answer.status === statusOf(spec);
+      if (checkAudit && succeeded && !audited)
         throw new Error(`${spec.method} ${spec.path} left no entry in the audit trail`);
       if (answer instanceof Response) return answer;
       const [data, meta] =

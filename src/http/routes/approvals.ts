@@ -62,9 +62,13 @@ export const approvalEndpoints = ({ db }: Deps): Endpoint[] => [
       }),
       answer: z.object({ id: z.uuid(), status: z.enum(["approved", "rejected"]) }),
     },
-    async ({ workspaceId, params: { id }, body: { decision, note } }) => {
-      await inWorkspace(db, workspaceId, (tx) => decide(tx, workspaceId, id, decision, note ?? null));
-      return { id, status: decision === "approve" ? ("approved" as const) : ("rejected" as const) };
+    async ({ workspaceId, audit, params: { id }, body: { decision, note } }) => {
+      const status = decision === "approve" ? ("approved" as const) : ("rejected" as const);
+      await inWorkspace(db, workspaceId, async (tx) => {
+        await decide(tx, workspaceId, id, decision, note ?? null);
+        await audit(tx, { action: `approval.${status}`, subject: { kind: "approval", id } });
+      });
+      return { id, status };
     },
   ),
 ];

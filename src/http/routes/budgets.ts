@@ -51,7 +51,7 @@ export const budgetEndpoints = ({ db, now, providerRuntimes }: Deps): Endpoint[]
         }),
         answer: Budgets,
       },
-      ({ workspaceId, body: { limits } }) => {
+      ({ workspaceId, audit, body: { limits } }) => {
         const known = new Set(providerRuntimes.map(({ slug }) => slug));
         const unknown = limits.find(({ provider }) => provider !== null && !known.has(provider));
         if (unknown) {
@@ -60,7 +60,18 @@ export const budgetEndpoints = ({ db, now, providerRuntimes }: Deps): Endpoint[]
         }
         return inWorkspace(db, workspaceId, async (tx) => {
           await setLimits(tx, workspaceId, limits, today());
-          return listBudgets(tx, workspaceId, today());
+          const budgets = await listBudgets(tx, workspaceId, today());
+          await audit(tx, {
+            action: "budgets.set",
+            subject: { kind: "workspace", id: workspaceId },
+            details: Object.fromEntries(
+              limits.map(({ provider, period, limitMicros }) => [
+                `${provider ?? "all"}:${period}`,
+                limitMicros,
+              ]),
+            ),
+          });
+          return budgets;
         });
       },
     ),

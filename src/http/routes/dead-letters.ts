@@ -76,7 +76,7 @@ export const deadLetterEndpoints = (deps: Deps, plan: RunnablePlan): Endpoint[] 
       answer: z.object({ prospects: z.int(), fields: z.array(z.string()), jobId: z.uuid().nullable() }),
       status: 202,
     },
-    ({ c, workspaceId, body: { filter, preview, ...options } }) =>
+    ({ c, workspaceId, audit, body: { filter, preview, ...options } }) =>
       inWorkspace(deps.db, workspaceId, async (tx) => {
         const { prospects, fields } = await deadLetterTargets(tx, filter);
         if (preview) return ok(c, { prospects, fields, jobId: null });
@@ -84,6 +84,8 @@ export const deadLetterEndpoints = (deps: Deps, plan: RunnablePlan): Endpoint[] 
         if (known.length === 0) throw new NotFoundError("nothing_to_retry", "No dead letter matches.");
         const work = { workspaceId, selection: { deadLetters: filter }, fields: known, ...options };
         const jobId = await requestEnrichment(tx, deps, plan, work);
+        const details = { prospects, fields: known };
+        await audit(tx, { action: "dead_letters.retried", subject: { kind: "job", id: jobId }, details });
         return { prospects, fields: known, jobId };
       }),
   ),

@@ -54,7 +54,7 @@ export const importEndpoints = ({ db, config }: Deps): Endpoint[] => [
       answer: UploadedFile,
       status: 202,
     },
-    async ({ c, workspaceId }) => {
+    async ({ c, workspaceId, audit }) => {
       const upload = await receiveUpload(
         { headers: Object.fromEntries(c.req.raw.headers), body: bodyOf(c.env, c.req.raw) },
         { uploadDir: config.UPLOAD_DIR, maxBytes: config.MAX_UPLOAD_BYTES },
@@ -76,6 +76,11 @@ export const importEndpoints = ({ db, config }: Deps): Endpoint[] => [
           maxCostMicrosPerProspect,
         });
         await addToOutbox(tx, [fileUploaded.create({ workspaceId, ...ids, attempt: 1 })]);
+        await audit(tx, {
+          action: "import.requested",
+          subject: { kind: "import", id: ids.importId },
+          details: { jobId: ids.jobId, sizeBytes: file.sizeBytes, sha256: file.sha256 },
+        });
         return ids;
       }).catch(async (error: unknown) => {
         await discardUpload(upload);

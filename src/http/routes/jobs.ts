@@ -3,6 +3,7 @@ import { inWorkspace } from "#db/client.ts";
 import { fieldHistory, sampleProspects } from "#db/queries/estimates.ts";
 import type { FieldCounts } from "#db/queries/job-fields.ts";
 import { jobProgress } from "#db/queries/jobs.ts";
+import { jobStatuses } from "#db/schema/jobs.ts";
 import type { Deps } from "#src/deps.ts";
 import { attributesOf } from "#src/domain/enrichment/eligibility.ts";
 import { estimateField } from "#src/domain/enrichment/estimate.ts";
@@ -65,7 +66,7 @@ const Counts = z.object({
 const Progress = z.object({
   id: z.uuid(),
   kind: z.enum(["import", "enrich"]),
-  status: z.enum(["queued", "importing", "enriching", "done", "failed"]),
+  status: z.enum(jobStatuses),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
   createdAt: Instant,
   startedAt: Instant.nullable(),
@@ -118,10 +119,15 @@ export const jobEndpoints = (deps: Deps, plan: RunnablePlan, sources: FieldSourc
       answer: z.object({ jobId: z.uuid() }),
       status: 202,
     },
-    async ({ workspaceId, body: { fields, ...request } }) => {
+    async ({ workspaceId, audit, body: { fields, ...request } }) => {
       checkFields(plan, fields);
       const work = { ...request, workspaceId, fields: fields ?? null };
-      const jobId = await inWorkspace(deps.db, workspaceId, (tx) => requestEnrichment(tx, deps, plan, work));
+      const jobId = await inWorkspace(deps.db, workspaceId, async (tx) => {
+        const id = await requestEnrichment(tx, deps, plan, work);
+        const subject = { kind: "job", id };
+        await audit(tx, { action: "job.requested", subject, details: { fields: fields ?? null } });
+        return id;
+      });
       return { jobId };
     },
   ),
@@ -134,6 +140,7 @@ export const jobEndpoints = (deps: Deps, plan: RunnablePlan, sources: FieldSourc
       summary: "What a job would ask, cost and take, by field; nothing is started",
       body: JobRequest.omit({ priority: true }),
       answer: Estimate,
+      audit: false,
     },
     async ({ workspaceId, body: request }) => {
       checkFields(plan, request.fields);

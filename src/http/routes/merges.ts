@@ -80,10 +80,17 @@ export const mergeEndpoints = ({ db, now }: Deps): Endpoint[] => [
       answer: z.object({ mergeId: z.uuid() }),
       status: 201,
     },
-    async ({ workspaceId, principal, body }) => {
-      const mergeId = await inWorkspace(db, workspaceId, (tx) =>
-        mergeProspects(tx, { ...body, workspaceId, by: principal.id }, now()),
-      );
+    async ({ workspaceId, principal, audit, body }) => {
+      const mergeId = await inWorkspace(db, workspaceId, async (tx) => {
+        const id = await mergeProspects(tx, { ...body, workspaceId, by: principal.id }, now());
+        const { keepId, mergeIds } = body;
+        await audit(tx, {
+          action: "merge.done",
+          subject: { kind: "merge", id },
+          details: { keepId, mergeIds },
+        });
+        return id;
+      });
       return { mergeId };
     },
   ),
@@ -119,8 +126,11 @@ export const mergeEndpoints = ({ db, now }: Deps): Endpoint[] => [
       params: IdParams,
       answer: z.object({ mergeId: z.uuid(), status: z.literal("undone") }),
     },
-    async ({ workspaceId, principal, params: { id } }) => {
-      await inWorkspace(db, workspaceId, (tx) => undoMerge(tx, { id, by: principal.id }, now()));
+    async ({ workspaceId, principal, audit, params: { id } }) => {
+      await inWorkspace(db, workspaceId, async (tx) => {
+        await undoMerge(tx, { id, by: principal.id }, now());
+        await audit(tx, { action: "merge.undone", subject: { kind: "merge", id } });
+      });
       return { mergeId: id, status: "undone" as const };
     },
   ),

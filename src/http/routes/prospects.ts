@@ -96,6 +96,9 @@ const Prospect = ProspectRow.omit({ scorePct: true, fieldsFilled: true, confiden
 /** On demand, somebody waits: as far ahead of bulk work as the engine lets a run be. */
 const EnrichNow = z.strictObject({ ...WorkOptions.shape, priority: WorkOptions.shape.priority.default(600) });
 
+/** On which prospects are looked at and enriched: a purpose's in the legal-basis register. */
+const legalBasis = "legitimate_interest";
+
 export const prospectEndpoints = (deps: Deps, plan: RunnablePlan, sources: FieldSources): Endpoint[] => [
   endpoint(
     {
@@ -114,12 +117,14 @@ export const prospectEndpoints = (deps: Deps, plan: RunnablePlan, sources: Field
       answer: z.array(ProspectRow),
       paged: true,
     },
-    async ({ workspaceId, query: { cursor, limit, ...filter } }) => {
-      const rows = await inWorkspace(deps.db, workspaceId, (tx) =>
-        listProspects(tx, { filter, afterId: cursor ?? null, limit: limit + 1 }),
-      );
-      return Page.of(rows, limit, ({ id }) => id);
-    },
+    ({ workspaceId, audit, query: { cursor, limit, ...filter } }) =>
+      inWorkspace(deps.db, workspaceId, async (tx) => {
+        const rows = await listProspects(tx, { filter, afterId: cursor ?? null, limit: limit + 1 });
+        const page = Page.of(rows, limit, ({ id }) => id);
+        const details = { count: page.items.length };
+        await audit(tx, { action: "prospects.viewed", subject: { kind: "prospect" }, legalBasis, details });
+        return page;
+      }),
   ),
   endpoint(
     {
@@ -131,11 +136,14 @@ export const prospectEndpoints = (deps: Deps, plan: RunnablePlan, sources: Field
       params: IdParams,
       answer: Prospect,
     },
-    async ({ workspaceId, params: { id } }) => {
+    async ({ workspaceId, audit, params: { id } }) => {
       const context = { plan, prices: pricesOf(deps, sources), now: deps.now() };
-      const view = await inWorkspace(deps.db, workspaceId, (tx) => viewProspect(tx, context, id));
-      if (!view) throw new NotFoundError("prospect_not_found", "There is no such prospect.");
-      return view;
+      return inWorkspace(deps.db, workspaceId, async (tx) => {
+        const view = await viewProspect(tx, context, id);
+        if (!view) throw new NotFoundError("prospect_not_found", "There is no such prospect.");
+        await audit(tx, { action: "prospect.viewed", subject: { kind: "prospect", id }, legalBasis });
+        return view;
+      });
     },
   ),
   endpoint(
@@ -150,7 +158,7 @@ export const prospectEndpoints = (deps: Deps, plan: RunnablePlan, sources: Field
       answer: z.object({ jobId: z.uuid() }),
       status: 202,
     },
-    async ({ workspaceId, params: { id }, body: { fields, ...options } }) => {
+    async ({ workspaceId, audit, params: { id }, body: { fields, ...options } }) => {
       checkFields(plan, fields);
       const jobId = await inWorkspace(deps.db, workspaceId, async (tx) => {
         const prospect = await prospectDetail(tx, id);
@@ -158,7 +166,10 @@ export const prospectEndpoints = (deps: Deps, plan: RunnablePlan, sources: Field
         if (prospect.mergedInto)
           throw new ConflictError("prospect_merged", `It was merged: enrich ${prospect.mergedInto} instead.`);
         const work = { ...options, workspaceId, selection: { ids: [id] }, fields: fields ?? null };
-        return requestEnrichment(tx, deps, plan, work);
+        const jobId = await requestEnrichment(tx, deps, plan, work);
+        const subject = { kind: "prospect", id };
+        await audit(tx, { action: "prospect.enriched", subject, legalBasis, details: { jobId } });
+        return jobId;
       });
       return { jobId };
     },

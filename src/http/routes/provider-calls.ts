@@ -59,8 +59,12 @@ export const providerCallEndpoints = ({ db }: Deps): Endpoint[] => [
       body: Resolution,
       answer: Resolution.extend({ id: z.uuid() }),
     },
-    async ({ workspaceId, params: { id }, body }) => {
-      await inWorkspace(db, workspaceId, (tx) => resolveUnknownCall(tx, id, body));
+    async ({ workspaceId, audit, params: { id }, body }) => {
+      await inWorkspace(db, workspaceId, async (tx) => {
+        await resolveUnknownCall(tx, id, body);
+        const subject = { kind: "provider_call", id };
+        await audit(tx, { action: "provider_call.resolved", subject, details: { ...body } });
+      });
       return { id, ...body };
     },
   ),

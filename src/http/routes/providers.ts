@@ -92,14 +92,22 @@ export const providerEndpoints = (deps: Deps): Endpoint[] => [
       params: z.object({ slug: z.string().max(100) }),
       answer: Check,
     },
-    async ({ params: { slug } }) => {
+    async ({ workspaceId, audit, params: { slug } }) => {
       const runtime = deps.providerRuntimes.find((known) => known.slug === slug);
       if (!runtime) throw new NotFoundError("provider_not_found", `There is no provider ${slug}.`);
       if (!runtime.operations)
         throw new ConflictError("provider_off", `${slug} is off: its credentials are not set.`);
       if (!runtime.check)
         throw new ConflictError("no_check", `${slug} offers no cheap request to check with.`);
-      return check(runtime.slug, runtime.check, () => runtime.block.clear());
+      const checked = await check(runtime.slug, runtime.check, () => runtime.block.clear());
+      await inWorkspace(deps.db, workspaceId, (tx) =>
+        audit(tx, {
+          action: "provider.checked",
+          subject: { kind: "provider", id: slug },
+          details: { healthy: checked.healthy },
+        }),
+      );
+      return checked;
     },
   ),
 ];

@@ -71,7 +71,7 @@ export const referenceEndpoints = (deps: Deps): Endpoint[] => [
       }),
       status: 201,
     },
-    ({ c, workspaceId, params: { dataset }, query: { year, section, fileName } }) => {
+    ({ c, workspaceId, audit, params: { dataset }, query: { year, section, fileName } }) => {
       if (!isDataset(dataset)) {
         throw new NotFoundError(
           "unknown_dataset",
@@ -91,6 +91,12 @@ export const referenceEndpoints = (deps: Deps): Endpoint[] => [
         part: [yearly ? year : undefined, section].filter(Boolean).join("/"),
         fileName,
         body: Readable.fromWeb(body as ReadableStream),
+        afterwards: (tx, { setId: id, stored }) =>
+          audit(tx, {
+            action: "reference.replaced",
+            subject: { kind: "reference_set", id },
+            details: { dataset, stored },
+          }),
       });
     },
   ),

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { v7 as uuidv7 } from "uuid";
-import { type Db, inWorkspace } from "#db/client.ts";
+import { type Db, inWorkspace, type Tx } from "#db/client.ts";
 import {
   activateSet,
   createSet,
@@ -25,6 +25,8 @@ export interface ReferenceUpload {
   part: string;
   fileName: string;
   body: Readable;
+  /** Runs last in the transaction that puts the set to use. */
+  afterwards?: (tx: Tx, imported: ImportedReference) => Promise<void>;
 }
 
 export interface ImportedReference {
@@ -64,8 +66,12 @@ export async function importReference(
     const counts = await load(path, datasets[dataset], (rows) =>
       inWorkspace(deps.db, workspaceId, (tx) => insertReferenceRows(tx, { id, workspaceId, dataset }, rows)),
     );
-    await inWorkspace(deps.db, workspaceId, (tx) => activateSet(tx, { id, sha256, ...counts }));
-    return { setId: id, sha256, ...counts };
+    const imported = { setId: id, sha256, ...counts };
+    await inWorkspace(deps.db, workspaceId, async (tx) => {
+      await activateSet(tx, { id, sha256, ...counts });
+      await upload.afterwards?.(tx, imported);
+    });
+    return imported;
   } catch (error) {
     const abandoned = setId;
     if (abandoned) await inWorkspace(deps.db, workspaceId, (tx) => deleteSet(tx, abandoned)).catch(() => {});
