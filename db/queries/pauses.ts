@@ -93,15 +93,16 @@ export async function listPauses(
 
 /**
  * Puts an event, whose run may not begin, back into the outbox, in its old place: it is sent when the pause is lifted,
- * under a new id, as the engine starts no second run for the old one. Does nothing when that was done before.
+ * under a new id, as the engine starts no second run for the old one. The new one differs in its random end only, so that
+ * it sorts where the old one did. Does nothing when that was done before.
  */
 export async function holdEvent(tx: Tx, eventId: string, pauseId: string): Promise<void> {
   await tx.execute(sql`
     WITH taken AS (
       UPDATE outbox SET consumed_at = now() WHERE id::text = ${eventId} AND consumed_at IS NULL
-      RETURNING workspace_id, name, data, created_at)
-    INSERT INTO outbox (workspace_id, name, data, created_at, next_send_at, waits_for)
-    SELECT workspace_id, name, data, created_at, 'infinity', ${pauseId}::uuid FROM taken`);
+      RETURNING id, workspace_id, name, data, created_at)
+    INSERT INTO outbox (id, workspace_id, name, data, created_at, next_send_at, waits_for)
+    SELECT overlay(id::text PLACING left(gen_random_uuid()::text, 8) FROM 29)::uuid, workspace_id, name, data, created_at, 'infinity', ${pauseId}::uuid FROM taken`);
 }
 
 /** Lets events go that no pause holds any more, across workspaces (call it in {@link inSystem}). Returns how many. */

@@ -83,6 +83,8 @@ function toAnswer<Body, Value>(
       return { status: "failed", code: "outcome_unknown", retryable: false };
     case "overBudget":
       return { status: "failed", code: `over_budget_${result.scope}`, retryable: false, notAsked: true };
+    case "paused":
+      return result;
     case "unavailable":
       // Credit does not come back while we wait; a breaker closes.
       return result.reason === "spent" || result.reason === "unauthorized"

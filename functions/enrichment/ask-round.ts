@@ -46,6 +46,8 @@ export interface RoundResult {
   remaining: number;
   /** Some could not be asked now; null: there is nothing to wait for. */
   wait: Wait | null;
+  /** A pause that some wait for; null: nobody does. */
+  pausedBy: string | null;
 }
 
 /** When to come back: when a turn will be free, or, in an outage, to see whether it is over. */
@@ -89,8 +91,8 @@ export async function askRound<Value extends Record<string, unknown>>(
   }
 
   const open = enquiries.filter((each) => !each.found);
-  // Who has a source left was stopped by the wait, and is nowhere yet.
-  const stopped = open.filter((each) => wait !== null && nextWay(each, line) !== null);
+  // Who has a source left was stopped by the wait, or by a pause, and is nowhere yet.
+  const stopped = open.filter((each) => each.pausedBy || (wait !== null && nextWay(each, line) !== null));
   const ends = open
     .filter((each) => !stopped.includes(each))
     .map((each) => ({ each, end: endOf(each, last) }));
@@ -103,6 +105,7 @@ export async function askRound<Value extends Record<string, unknown>>(
     ineligible: targets.length - eligible.length + passed,
     remaining: ends.filter(({ end }) => end.status === "again").length,
     wait,
+    pausedBy: open.find(({ pausedBy }) => pausedBy)?.pausedBy ?? null,
   };
 }
 
@@ -122,8 +125,12 @@ async function askWay<Value extends Record<string, unknown>>(
   const outcomes: SourceOutcome[] = [];
   for (const each of members) {
     const { target, asked } = each;
-    asked.add(way.source);
     const answer = checkAnswer(schema, answers.get(target.id));
+    if (answer.status === "paused") {
+      each.pausedBy = answer.pauseId;
+      continue;
+    }
+    asked.add(way.source);
     const costMicros = "costMicros" in answer ? (answer.costMicros ?? 0) : 0;
     each.spentMicros += costMicros;
     if (answer.status === "found") {

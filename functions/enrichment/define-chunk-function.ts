@@ -27,9 +27,14 @@ export interface ChunkFunction extends Limits {
   id: string;
   /**
    * The work on one chunk, in steps. What it returns is shown in the dashboard: ids and counts only. `ineligible`
-   * counts the prospects that the plan's rule left out.
+   * counts the prospects that the plan's rule left out. Null: it has given its work back, and waits for a pause to be lifted.
    */
-  work: (deps: Deps, key: WorkKey, step: StepTools, plan: RunnablePlan) => Promise<Record<string, number>>;
+  work: (
+    deps: Deps,
+    key: WorkKey,
+    step: StepTools,
+    plan: RunnablePlan,
+  ) => Promise<Record<string, number> | null>;
 }
 
 export function createChunkFunction(
@@ -65,6 +70,7 @@ export function createChunkFunction(
       const mine = await step.run("begin", () => begin(deps, key, event.id));
       if (!mine) return { status: "superseded" };
       const result = await definition.work(deps, key, step, plan);
+      if (!result) return { status: "paused" };
       await step.run("finish", () => finish(deps, plan, key, { ineligible: result.ineligible ?? 0 }));
       return { status: "done", ...result };
     },

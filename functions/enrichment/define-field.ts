@@ -1,6 +1,6 @@
 /** One enrichment field -> one Inngest function that takes a chunk. See docs/adding-a-field.md. */
 import type { z } from "zod";
-import type { RunnableField, RunnablePlan } from "#src/platform/chunk-work.ts";
+import { giveBack, type RunnableField, type RunnablePlan } from "#src/platform/chunk-work.ts";
 import { askRound } from "./ask-round.ts";
 import type { ChunkFunction, Limits } from "./define-chunk-function.ts";
 import type { Source } from "./source.ts";
@@ -55,7 +55,12 @@ export function defineField<Value extends Record<string, unknown>>(
           waits += 1;
           const ms = result.wait.for === "turn" ? result.wait.ms : result.wait.ms * waits;
           await step.sleep(`wait-${ask}`, Math.min(ms, longestMs));
-        } else if (result.remaining === 0) break;
+        } else if (result.remaining === 0) {
+          const { pausedBy } = result;
+          if (!pausedBy) break;
+          await step.run("give-back", () => giveBack(deps, key, pausedBy));
+          return null;
+        }
       }
       return counts;
     },

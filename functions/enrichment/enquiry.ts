@@ -29,7 +29,7 @@ export function waysOf<Value>(deps: Deps, sources: readonly Source<Value>[]): Wa
   }));
 }
 
-export type Unanswered = Exclude<SourceAnswer<unknown>, { status: "found" } | { status: "passed" }>;
+export type Unanswered = Exclude<SourceAnswer<unknown>, { status: "found" | "passed" | "paused" }>;
 
 /** One prospect on its way through the sources. */
 export interface Enquiry<Value> {
@@ -38,6 +38,8 @@ export interface Enquiry<Value> {
   asked: Set<string>;
   spentMicros: number;
   found: boolean;
+  /** The pause that keeps its next source from being asked. */
+  pausedBy: string | null;
   heard: { source: string; answer: Unanswered }[];
 }
 
@@ -62,15 +64,16 @@ export async function enquiriesOf<Value>(
     asked: new Set<string>(),
     spentMicros: 0,
     found: false,
+    pausedBy: null,
     heard: [],
   }));
 }
 
 export function nextWay<Value>(
-  { found, order, asked, spentMicros }: Enquiry<Value>,
+  { found, pausedBy, order, asked, spentMicros }: Enquiry<Value>,
   { maxCostMicros = Number.POSITIVE_INFINITY }: RunnableField,
 ): Way<Value> | null {
-  return found ? null : nextSource(order, { asked, spentMicros, maxCostMicros });
+  return found || pausedBy ? null : nextSource(order, { asked, spentMicros, maxCostMicros });
 }
 
 /** Nobody is asked again after this round; nobody is waited for any more. */

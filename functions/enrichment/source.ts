@@ -31,6 +31,8 @@ export type SourceAnswer<Value> =
   | { status: "failed"; code: string; retryable: boolean; notAsked?: boolean }
   /** It cannot be asked now, or for long: the next source is; with none left, the field comes back later. */
   | { status: "unavailable" }
+  /** Somebody has paused it: no other source is asked instead, and the prospect's work waits until that is lifted. */
+  | { status: "paused"; pauseId: string }
   /** It has nothing to ask with, or is not in use: as if it were not there. */
   | { status: "passed" };
 

@@ -12,6 +12,7 @@ import { dayInRomania } from "#src/domain/romanian-calendar.ts";
 import type { BudgetScope } from "./budget.ts";
 import { type AskDeps, createAsk, isOutage, PAUSE_MS } from "./gateway/ask-in-turn.ts";
 import { holdOf } from "./gateway/outcome.ts";
+import { findPauses } from "./gateway/paused.ts";
 import { reserve } from "./gateway/reserve.ts";
 import { createResultBook, type ResultBook } from "./gateway/result-book.ts";
 import { runCalls } from "./gateway/run-calls.ts";
@@ -48,6 +49,8 @@ export type LookupResult<Body> =
   | { status: "unknown" }
   /** Not asked: it does not fit into a budget. */
   | { status: "overBudget"; scope: BudgetScope }
+  /** Not asked, because somebody has paused the provider or the site: it waits until that is lifted. */
+  | { status: "paused"; pauseId: string }
   /** Not asked, because nothing is to be had from this provider until then: the waterfall goes on. */
   | { status: "unavailable"; reason: "spent" | "unauthorized" | "breaker_open"; retryAfterMs: number };
 
@@ -110,10 +113,15 @@ export function createGateway<Subject, Body>(
     const { workspaceId, jobId, field, priority = 0, signal } = context;
     const day = dayInRomania(now());
     const origin: CallOrigin = { workspaceId, jobId, field, provider, operation: operation.name, day };
-    const away = await awayBecause();
-    const reserved = await inWorkspace(db, workspaceId, (tx) =>
-      reserve(tx, origin, book.questions(open), away ? null : terms),
-    );
+    const unavailable = await awayBecause();
+    const questions = book.questions(open);
+    const { away, held, reserved } = await inWorkspace(db, workspaceId, async (tx) => {
+      const pauses = await findPauses(tx, provider, operation, questions, book.subjects(questions));
+      const { providerPauseId: pauseId, held } = pauses;
+      const away = pauseId ? ({ status: "paused", pauseId } as const) : unavailable;
+      return { away, held, reserved: await reserve(tx, origin, pauses.free, away ? null : terms) };
+    });
+    for (const { subject, pauseId } of held) book.note([subject], { status: "paused", pauseId });
     book.noteKnown(reserved);
     if (away) {
       book.note([...reserved.open, ...reserved.busy], away);

@@ -52,6 +52,8 @@ export interface ProviderOperation<Subject, Body> {
   repeatable: boolean;
   /** Names a subject in the ledger and among the snapshots, which are kept: hash what is personal. */
   keyOf(subject: Subject): string;
+  /** The domain of the site that a subject's question goes to, for operations that visit sites: it may be paused. */
+  domainOf?(subject: Subject): string;
   /**
    * One request about 1 to `batchSize` subjects. Answers are keyed by `keyOf`; a subject that is missing counts as
    * not answered, and may be asked again.

@@ -102,7 +102,7 @@ const searchAndVisit: Source<WebDiscovery> = {
     }
     for (let at = 0; at < MAX_CANDIDATES; at++) {
       const open = targets.filter(
-        ({ id }) => candidates.get(id)?.[at] !== undefined && answers.get(id)?.status !== "found",
+        ({ id }) => candidates.get(id)?.[at] !== undefined && !isSettled(answers.get(id)),
       );
       if (open.length === 0) break;
       const visited = visit(WEBSEARCH, "search", ({ id }) => candidates.get(id)?.[at] ?? null);
@@ -111,6 +111,10 @@ const searchAndVisit: Source<WebDiscovery> = {
     return new Map([...answers].map(([id, answer]) => [id, withCost(answer, searched.get(id))]));
   },
 };
+
+/** No other candidate is visited: this is the company's site, or has to be looked at first. */
+const isSettled = (answer: SourceAnswer<unknown> | undefined): boolean =>
+  answer?.status === "found" || answer?.status === "paused";
 
 /** The visit was free, the search before it was not. */
 function withCost<Value>(

@@ -21,6 +21,7 @@ const homePage = (client: ScrapingBeeClient): ProviderOperation<ScrapingBeeSubje
   batchSize: 1,
   repeatable: false,
   keyOf,
+  domainOf: ({ domain }) => domain,
   async ask(subjects, context) {
     const answers = new Map<string, Answer<Site>>();
     for (const { domain } of subjects) {

@@ -18,6 +18,7 @@ const fetchPages = (client: WebsiteClient): ProviderOperation<WebsiteSubject, Si
   batchSize: 1,
   repeatable: true,
   keyOf: ({ domain }) => domain,
+  domainOf: ({ domain }) => domain,
   async ask(subjects, context) {
     const sites = await Promise.all(
       subjects.map(async ({ domain }) => [domain, await client.fetchPages(domain, context)] as const),

@@ -86,7 +86,7 @@ async function waterfall(
   key: ReturnType<typeof keyOf>,
   target: Target,
 ): Promise<Heard | null> {
-  const RANK = { found: 0, review: 1, notFound: 2, failed: 3, unavailable: 4 };
+  const RANK = { found: 0, review: 1, notFound: 2, failed: 3, unavailable: 4, paused: 5 };
   let best: Heard | null = null;
   let spentMicros = 0;
   for (const source of sources) {
