@@ -70,18 +70,15 @@ export function traced<T>(
 export class Tracing extends Middleware.BaseMiddleware {
   readonly id = "tracing";
 
-  override wrapFunctionHandler({ ctx, next }: Middleware.WrapFunctionHandlerArgs): Promise<unknown> {
-    const carried = traceOf(ctx.event.data);
-    return carried ? context.with(contextOf(carried, ctx.event.data), next) : next();
-  }
-
   override wrapStepHandler({ ctx, fn, stepInfo, next }: Middleware.WrapStepHandlerArgs): Promise<unknown> {
     const step = stepInfo.options.name ?? stepInfo.options.id;
     const attributes = { "inngest.function": fn.id(), "inngest.run_id": ctx.runId, "inngest.step": step };
     const carried = traceOf(ctx.event.data);
     const request = carried?.each ? spanContextOf(carried.parent) : null;
-    const links = request ? [{ context: request }] : [];
-    return traced(`${fn.id()} ${step}`, attributes, next, { kind: SpanKind.CONSUMER, links });
+    const options = { kind: SpanKind.CONSUMER, links: request ? [{ context: request }] : [] };
+    const run = () => traced(`${fn.id()} ${step}`, attributes, next, options);
+    // Here and not around the whole function: the SDK runs steps from a place of its own.
+    return carried ? context.with(contextOf(carried, ctx.event.data), run) : run();
   }
 }
 
