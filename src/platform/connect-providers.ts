@@ -1,5 +1,5 @@
 /** From the catalog of providers to gateways: one for each operation of each provider whose credentials are given. */
-import type { z } from "zod";
+import { z } from "zod";
 import type { Db } from "#db/client.ts";
 import { type Breaker, createBreaker } from "./breaker.ts";
 import { createProviderBlock, type ProviderBlock } from "./gateway/block.ts";
@@ -33,6 +33,10 @@ export type Gateways<Providers extends Catalog> = {
 /** A provider as it runs in this process. */
 export interface ProviderRuntime {
   slug: string;
+  /** Whose account is used. `none`: it has no accounts. `unreadable`: the workspace's own do not open, so it is off. */
+  credentials: "none" | "missing" | "environment" | "workspace" | "unreadable";
+  /** False: it is asked at a base URL of this installation's own, such as a simulator's. */
+  live: boolean;
   /** Null: off, because its credentials are not given. */
   operations: Operations | null;
   breaker: Breaker;
@@ -54,18 +58,25 @@ export interface ConnectDeps {
   leaseMs?: number;
 }
 
+export interface Connected<Providers extends Catalog> {
+  gateways: Gateways<Providers>;
+  runtimes: readonly ProviderRuntime[];
+}
+
 /** 10 calls, 5 failures, 60 s: for every provider the same. */
 const BREAKER = { window: 10, failures: 5, openMs: 60_000 };
 
 /**
  * @param env holds the variables of all definitions, validated
+ * @param account names one that is not the environment's: limits and blocks are then its own
  * @throws Error when two operations state different limits under the same name
  */
 export function connectProviders<Providers extends Catalog>(
   deps: ConnectDeps,
   catalog: Providers,
   env: Record<string, unknown>,
-): { gateways: Gateways<Providers>; runtimes: ProviderRuntime[] } {
+  account: string | null = null,
+): Connected<Providers> {
   const { db, redis, logger, now, leaseMs } = deps;
   const shared = new Map<string, { limit: RateLimit; limiter: Limiter }>();
   const limitOf = (limit: RateLimit) => {
@@ -76,11 +87,12 @@ export function connectProviders<Providers extends Catalog>(
       }
       return known;
     }
-    const { name, marginMs } = limit;
+    const { marginMs } = limit;
+    const name = account === null ? limit.name : `${limit.name}:${account}`;
     const windows = deps.limited ? limit.windows : [];
     const limiter = createLimiter(redis, { name, windows, ...(marginMs === undefined ? {} : { marginMs }) });
     const made = { limit, limiter };
-    shared.set(name, made);
+    shared.set(limit.name, made);
     return made;
   };
 
@@ -90,7 +102,7 @@ export function connectProviders<Providers extends Catalog>(
     const { slug } = definition;
     const operations: Operations | null = definition.connect(env as z.output<z.ZodObject>);
     const breaker = createBreaker({ ...BREAKER, now });
-    const block = createProviderBlock(redis, slug, now);
+    const block = createProviderBlock(redis, account === null ? slug : `${slug}:${account}`, now);
     const outage = createOutageClock(now);
     const limits = new Map<string, { limit: RateLimit; limiter: Limiter }>();
     if (operations) {
@@ -117,6 +129,8 @@ export function connectProviders<Providers extends Catalog>(
     const check = definition.healthCheck;
     runtimes.push({
       slug,
+      credentials: credentialsOf(definition, operations),
+      live: isLive(definition, env),
       operations,
       breaker,
       block,
@@ -125,4 +139,16 @@ export function connectProviders<Providers extends Catalog>(
     });
   }
   return { gateways: gateways as Gateways<Providers>, runtimes };
+}
+
+function credentialsOf({ credentials }: Catalog[string], operations: Operations | null) {
+  if (!credentials) return "none";
+  return operations ? "environment" : "missing";
+}
+
+/** Whether it is asked where its definition says by default, and no simulator stands in for it. */
+function isLive(definition: Catalog[string], env: Record<string, unknown>): boolean {
+  const schemas = Object.entries(definition.env as z.ZodRawShape);
+  const places = schemas.filter(([name]) => name.endsWith("_BASE_URL") || name.endsWith("_SIMULATOR_URL"));
+  return places.every(([name, schema]) => env[name] === z.safeParse(schema, undefined).data);
 }

@@ -71,6 +71,11 @@ export interface ProviderDefinition<Env extends z.ZodRawShape, Ops extends Opera
   slug: string;
   /** Variables that it reads. Base URLs have defaults; credentials are optional. */
   env: Env;
+  /**
+   * What an account at the provider is proved with, by the names that the API calls it: `{ apiKey: "HUNTER_API_KEY" }`.
+   * A workspace may have an account of its own. Absent: there are none, and limits count by our address.
+   */
+  credentials?: Readonly<Record<string, keyof Env & string>>;
   /** Its operations, or null while its credentials are not given: then it is off, and says so. */
   connect(env: z.output<z.ZodObject<Env>>): Ops | null;
   /**

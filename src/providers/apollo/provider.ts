@@ -47,6 +47,7 @@ function connectClient({
 export const apollo = defineProvider({
   slug: APOLLO,
   env,
+  credentials: { apiKey: "APOLLO_API_KEY" },
   connect(given) {
     const client = connectClient(given);
     return client && { matchPerson: matchPerson(client) };

@@ -81,6 +81,7 @@ function connectClient({
 export const hunter = defineProvider({
   slug: HUNTER,
   env,
+  credentials: { apiKey: "HUNTER_API_KEY" },
   connect(given) {
     const client = connectClient(given);
     return client && { domainSearch: domainSearch(client), findEmail: findEmail(client) };

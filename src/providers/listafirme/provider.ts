@@ -60,6 +60,7 @@ function connectClient(given: z.output<z.ZodObject<typeof env>>): ListafirmeClie
 export const listafirme = defineProvider({
   slug: LISTAFIRME,
   env,
+  credentials: { apiKey: "LISTAFIRME_API_KEY" },
   connect(env) {
     const client = connectClient(env);
     return client && { company: company(client, env.LISTAFIRME_CREDIT_PRICE_MICROS) };

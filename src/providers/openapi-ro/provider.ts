@@ -34,6 +34,7 @@ export const openapiRo = defineProvider({
     OPENAPI_RO_BASE_URL: z.url().default("https://api.openapi.ro"),
     OPENAPI_RO_API_KEY: z.string().min(1).optional(),
   },
+  credentials: { apiKey: "OPENAPI_RO_API_KEY" },
   connect(env) {
     if (!env.OPENAPI_RO_API_KEY) return null;
     const client = createOpenapiRoClient({

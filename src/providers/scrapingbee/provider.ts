@@ -59,6 +59,7 @@ function clientOf(given: z.output<z.ZodObject<typeof env>>): ScrapingBeeClient |
 export const scrapingbee = defineProvider({
   slug: SCRAPINGBEE,
   env,
+  credentials: { apiKey: "SCRAPINGBEE_API_KEY" },
   connect(given) {
     const client = clientOf(given);
     return client && { homePage: homePage(client) };

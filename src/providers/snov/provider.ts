@@ -94,6 +94,7 @@ function connectClient({
 export const snov = defineProvider({
   slug: SNOV,
   env,
+  credentials: { clientId: "SNOV_CLIENT_ID", clientSecret: "SNOV_CLIENT_SECRET" },
   connect(given) {
     const client = connectClient(given);
     return client && operationsOf(client);

@@ -51,6 +51,11 @@ function connectClient(given: z.output<z.ZodObject<typeof env>>): TermeneClient 
 export const termene = defineProvider({
   slug: TERMENE,
   env,
+  credentials: {
+    username: "TERMENE_USERNAME",
+    password: "TERMENE_PASSWORD",
+    schemaKey: "TERMENE_SCHEMA_KEY",
+  },
   connect(env) {
     const client = connectClient(env);
     return client && { company: company(client) };

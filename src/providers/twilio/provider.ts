@@ -54,6 +54,7 @@ function clientOf(given: z.output<z.ZodObject<typeof env>>): TwilioClient | null
 export const twilio = defineProvider({
   slug: TWILIO,
   env,
+  credentials: { apiKeySid: "TWILIO_API_KEY_SID", apiKeySecret: "TWILIO_API_KEY_SECRET" },
   connect(given) {
     const client = clientOf(given);
     return client && { lineType: lineType(client) };

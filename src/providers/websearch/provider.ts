@@ -41,6 +41,7 @@ export const websearch = defineProvider({
     /** Unset, as it is by default: nobody is searched for. */
     WEBSEARCH_API_KEY: z.string().min(1).optional(),
   },
+  credentials: { apiKey: "WEBSEARCH_API_KEY" },
   connect: ({ WEBSEARCH_BASE_URL, WEBSEARCH_API_KEY }) =>
     WEBSEARCH_API_KEY
       ? { search: search(createBraveClient({ baseUrl: WEBSEARCH_BASE_URL, apiKey: WEBSEARCH_API_KEY })) }

@@ -63,6 +63,7 @@ function connectClient({
 export const zerobounce = defineProvider({
   slug: ZEROBOUNCE,
   env,
+  credentials: { apiKey: "ZEROBOUNCE_API_KEY" },
   connect(given) {
     const client = connectClient(given);
     return client && { validate: validate(client), validateBatch: validateBatch(client) };
