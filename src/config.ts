@@ -6,6 +6,18 @@ import { catalog } from "./providers/catalog.ts";
 const port = z.coerce.number().int().min(0).max(65_535);
 /** Random: too long to be guessed. */
 const serviceKey = z.string().min(32);
+const origins = z
+  .string()
+  .default("")
+  .transform((list) =>
+    list
+      .split(",")
+      .map((origin) => origin.trim())
+      .filter(Boolean),
+  )
+  .pipe(
+    z.array(z.url({ protocol: /^https?$/ }).refine((url) => new URL(url).origin === url, "is no origin")),
+  );
 const positiveMs = z.coerce.number().int().positive();
 
 type Catalog = typeof catalog;
@@ -35,6 +47,12 @@ export const configSchema = z.object({
   SERVICE_KEY_PREVIOUS: serviceKey.optional(),
   /** What secrets are sealed under: `k2:<base64 of 32 bytes>,k1:<…>`, the current key first. */
   SECRET_KEYS: rootKeysSchema,
+  /** Sites whose pages may call the API from a browser: origins such as https://app.example.ro, with commas between. */
+  CORS_ORIGINS: origins,
+  /** Requests of one caller; API keys may have a limit of their own, services have none. */
+  RATE_LIMIT_PER_MINUTE: z.coerce.number().int().positive().default(100),
+  /** Proxies of yours in front of the app: so many addresses at the end of X-Forwarded-For are believed. */
+  TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
   DATABASE_URL: z.url(),
   REDIS_URL: z.url(),
   INNGEST_BASE_URL: z.url(),

@@ -5,6 +5,7 @@ import { createInngest } from "#inngest.config";
 import type { Config } from "./config.ts";
 import { connectProviders, type Gateways, type ProviderRuntime } from "./platform/connect-providers.ts";
 import { createLogger, type Logger } from "./platform/logger.ts";
+import { createRateLimiter, type RateLimiter } from "./platform/rate-limit.ts";
 import { createRedis, type Redis } from "./platform/redis.ts";
 import { createVault, type Vault } from "./platform/vault.ts";
 import { catalog } from "./providers/catalog.ts";
@@ -20,6 +21,8 @@ export interface Deps {
   providers: Gateways<typeof catalog>;
   /** The same providers, for those who watch over them: one of each in the catalog. */
   providerRuntimes: readonly ProviderRuntime[];
+  /** For those who ask us, not for those whom we ask. */
+  rateLimiter: RateLimiter;
   now: () => Date;
 }
 
@@ -36,6 +39,7 @@ export function createDeps(config: Config): Deps {
     redis,
     logger,
     vault: createVault(config.SECRET_KEYS),
+    rateLimiter: createRateLimiter(redis),
     inngest: createInngest(config, logger),
     providers: gateways,
     providerRuntimes: runtimes,

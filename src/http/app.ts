@@ -1,6 +1,5 @@
 /** The HTTP surface: functions for the engine, the API, health. Server-independent: tests call `app.request()`. */
 import { Hono } from "hono";
-import { secureHeaders } from "hono/secure-headers";
 import type { InngestFunction } from "inngest";
 import { serve } from "inngest/hono";
 import type { Deps } from "#src/deps.ts";
@@ -9,8 +8,11 @@ import { apiEndpoints } from "./endpoints.ts";
 import { type AppEnv, fail } from "./envelope.ts";
 import { errorHandler } from "./errors.ts";
 import { authenticate } from "./middleware/authenticate.ts";
+import { crossOrigin } from "./middleware/cross-origin.ts";
 import { observe } from "./middleware/observe.ts";
+import { rateLimit } from "./middleware/rate-limit.ts";
 import { requestLog } from "./middleware/request.ts";
+import { securityHeaders } from "./middleware/security-headers.ts";
 import { mount } from "./mount.ts";
 import { openApiDocument } from "./openapi.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -37,7 +39,7 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced, metr
   app.notFound((c) =>
     fail(c, 404, { code: "not_found", message: `There is nothing at ${c.req.method} ${c.req.path}.` }),
   );
-  app.use(requestLog(logger));
+  app.use(requestLog(logger, config.TRUSTED_PROXIES), securityHeaders);
   app.use("/api/v1/*", observe);
 
   // The engine signs its calls; the SDK verifies them.
@@ -52,7 +54,8 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced, metr
   app.route("/", healthRoutes(deps, isSynced));
   app.route("/", metricsRoutes(deps, metricsText));
 
-  app.use("/api/v1/*", secureHeaders(), authenticate(deps));
+  if (config.CORS_ORIGINS.length > 0) app.use(`${API}/*`, crossOrigin(config.CORS_ORIGINS));
+  app.use(`${API}/*`, authenticate(deps), rateLimit(deps.rateLimiter, config.RATE_LIMIT_PER_MINUTE));
   const endpoints = apiEndpoints(deps, { plan, sources });
   mount(app, API, endpoints, { checkAnswers: config.NODE_ENV === "test" });
   const document = openApiDocument(endpoints, API);
