@@ -17,6 +17,8 @@ export interface ApiError {
 export interface AppEnv {
   Variables: {
     requestId: string;
+    /** Null: it did not come over a socket. */
+    clientIp: string | null;
     workspaceId: string;
     principal: Principal;
     /** Why credentials that came along were not accepted. */
@@ -34,8 +36,12 @@ export function ok(
   return c.json({ success: true, data, error: null, meta }, options.status ?? 200);
 }
 
+/** Longer than any sentence of ours: what is quoted of a request is not. */
+const MAX_MESSAGE = 1_000;
+
 /** Answers with an error. What it quotes of the request may hold a personal number: none is echoed. */
-export function fail(c: Context<AppEnv>, status: ContentfulStatusCode, { message, ...rest }: ApiError) {
-  const error = { ...rest, message: maskPersonalNumbers(message) };
+export function fail(c: Context<AppEnv>, status: ContentfulStatusCode, { code, message, field }: ApiError) {
+  const quoted = (text: string) => maskPersonalNumbers(text.slice(0, MAX_MESSAGE));
+  const error = { code, message: quoted(message), ...(field ? { field: quoted(field) } : {}) };
   return c.json({ success: false, data: null, error, meta: { requestId: c.get("requestId") } }, status);
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { ConflictError, InvalidInputError, NotFoundError, UnauthorizedError } from "#src/domain/errors.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import { type AppEnv, fail } from "./envelope.ts";
-import { errorHandler } from "./errors.ts";
+import { errorHandler, invalidRequest } from "./errors.ts";
 import { requestLog } from "./middleware/request.ts";
 
 const CNP = "1800101221144";
@@ -40,7 +40,8 @@ describe("answers to errors", () => {
 
   it("name the field that does not fit", async () => {
     const { error } = z.object({ limit: z.number() }).safeParse({ limit: "x" });
-    const answer = await appThatThrows(error).request("/");
+    const answer = await appThatThrows(invalidRequest(error as z.ZodError)).request("/");
+    expect(answer.status).toBe(422);
     expect(await answer.json()).toMatchObject({ error: { code: "invalid_request", field: "limit" } });
   });
 
@@ -50,6 +51,12 @@ describe("answers to errors", () => {
     expect(await answer.text()).not.toMatch(/SELECT|1800101/);
     expect(lines.join()).toContain("request failed");
     expect(lines.join()).not.toContain(CNP);
+  });
+
+  it("take a schema of ours that does not hold for our fault, not for the caller's", async () => {
+    const app = new Hono<AppEnv>().onError(errorHandler(logger));
+    app.get("/", (c) => c.json(z.string().parse(1)));
+    expect((await app.request("/")).status).toBe(500);
   });
 
   it("never echo a personal number that the request held", async () => {

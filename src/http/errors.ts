@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { z } from "zod";
+import type { z } from "zod";
 import {
   AppError,
   ConflictError,
@@ -16,7 +16,25 @@ import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
 import type { Logger } from "#src/platform/logger.ts";
 import { type AppEnv, fail } from "./envelope.ts";
 
+/** What is wrong with a request before anybody looks at what it says: too large, too slow, no JSON. */
+export class RequestError extends AppError {
+  readonly status: ContentfulStatusCode;
+
+  constructor(status: ContentfulStatusCode, code: string, message: string) {
+    super(code, message);
+    this.status = status;
+  }
+}
+
+/** Of what does not fit its schema: the first thing, and where. */
+export function invalidRequest({ issues: [issue] }: z.ZodError): InvalidInputError {
+  const field = issue?.path.join(".") ?? "";
+  const message = `${field || "The request"}: ${issue?.message ?? "does not fit its schema"}`;
+  return new InvalidInputError("invalid_request", message, field ? { field } : {});
+}
+
 function statusOf(error: AppError): ContentfulStatusCode {
+  if (error instanceof RequestError) return error.status;
   if (error instanceof InvalidInputError) return 422;
   if (error instanceof NotFoundError) return 404;
   if (error instanceof ConflictError) return 409;
@@ -33,20 +51,6 @@ export function errorHandler(logger: Logger) {
       const { code, message, field } = error;
       if (error instanceof RateLimitError) c.header("Retry-After", String(error.retryAfterSeconds));
       return fail(c, statusOf(error), { code, message, ...(field ? { field } : {}) });
-    }
-    if (error instanceof z.ZodError) {
-      const [issue] = error.issues;
-      const field = issue?.path.join(".") || undefined;
-      const message = issue
-        ? `${field ?? "The request"}: ${issue.message}`
-        : "The request does not fit its schema.";
-      return fail(c, 422, { code: "invalid_request", message, ...(field ? { field } : {}) });
-    }
-    if (error instanceof SyntaxError) {
-      return fail(c, 400, {
-        code: "not_json",
-        message: "The request's body is not JSON: send a JSON object.",
-      });
     }
     if (error instanceof HTTPException) {
       return fail(c, error.status as ContentfulStatusCode, {

@@ -1,9 +1,8 @@
 /** Puts stated endpoints on the app: who may, what fits, the audit trail, the envelope of the answer. */
-import type { Context, Hono, HonoRequest } from "hono";
+import type { Context, Hono } from "hono";
 import { z } from "zod";
 import { NotFoundError } from "#src/domain/errors.ts";
 import { recordAudit } from "#src/platform/audit.ts";
-import { clientIp } from "./client-ip.ts";
 import {
   type Endpoint,
   type EndpointRequest,
@@ -13,6 +12,8 @@ import {
   statusOf,
 } from "./endpoint.ts";
 import { type AppEnv, ok } from "./envelope.ts";
+import { invalidRequest } from "./errors.ts";
+import { JSON_LIMITS, readJson } from "./json-body.ts";
 import { requireRole } from "./middleware/require-role.ts";
 
 /**
@@ -34,8 +35,8 @@ export function mount(
         principal: c.get("principal"),
         workspaceId: c.get("workspaceId"),
         params: paramsOf(spec, c.req.param()) as never,
-        query: spec.query?.parse(c.req.query()) as never,
-        body: (spec.body ? spec.body.parse(await jsonOf(c.req)) : undefined) as never,
+        query: (spec.query && fitting(spec.query, c.req.query())) as never,
+        body: (spec.body && fitting(spec.body, (await readJson(c.req.raw, JSON_LIMITS)).value)) as never,
         audit: async (tx, entry) => {
           await auditOf(c)(tx, entry);
           audited = true;
@@ -59,14 +60,14 @@ export function mount(
 /** Entries of the audit trail for this request: who asks, from where, and the request's id are filled in. */
 function auditOf(c: Context<AppEnv>): EndpointRequest<EndpointSpec>["audit"] {
   const { kind, id } = c.get("principal") ?? { kind: "anonymous", id: "anonymous" };
-  const request = { actor: { kind, id }, correlationId: c.get("requestId"), ip: clientIp(c) };
+  const request = { actor: { kind, id }, correlationId: c.get("requestId"), ip: c.get("clientIp") ?? null };
   return (tx, entry) => recordAudit(tx, { ...request, ...entry });
 }
 
-/** Undefined without a body: whether one is needed, the schema says. */
-async function jsonOf(request: HonoRequest): Promise<unknown> {
-  const text = await request.text();
-  return text === "" ? undefined : JSON.parse(text);
+function fitting(schema: z.ZodType, given: unknown): unknown {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw invalidRequest(parsed.error);
 }
 
 /** @throws Error, which is our fault and no caller's, where the answer is not what the documentation promises */
