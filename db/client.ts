@@ -50,6 +50,11 @@ export function inAccess<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   return inTransaction(db, "BEGIN; SET LOCAL ROLE cerniq_access", work);
 }
 
+/** Runs `work` in one transaction as `cerniq_retention`: the ids of workspaces, and old entries of the audit trail. */
+export function inRetention<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return inTransaction(db, "BEGIN; SET LOCAL ROLE cerniq_retention", work);
+}
+
 /** Goes on in a workspace, as {@link inWorkspace} would: for a transaction that had to find out first which one. */
 export async function enterWorkspace(tx: Tx, workspaceId: string): Promise<void> {
   await tx.execute(sql`
