@@ -83,19 +83,27 @@ export type Config = Readonly<z.infer<typeof configSchema> & { appUrl: string }>
 
 /**
  * Reads the app's configuration from an environment.
+type Environment = Record<string, string | undefined>;
+
  * @throws Error that lists every problem, by variable, without echoing values
  */
-export function loadConfig(env: Record<string, string | undefined>): Config {
+export function loadConfig(env: Environment): Config {
+  const config = readEnvironment(configSchema, env);
+  return Object.freeze({ ...config, appUrl: config.APP_URL ?? `http://${config.HOST}:${config.PORT}` });
+}
+
+function readEnvironment<Schema extends z.ZodType>(schema: Schema, env: Environment): z.output<Schema> {
   // An empty variable (`X=` in an env file) means "not set".
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
-  const parsed = configSchema.safeParse(given);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-    throw new Error(`The environment is not complete:\n  ${problems.join("\n  ")}`);
-  }
-  const config = parsed.data;
-  return Object.freeze({ ...config, appUrl: config.APP_URL ?? `http://${config.HOST}:${config.PORT}` });
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new Error(`The environment is not complete:\n  ${problems.join("\n  ")}`);
 }
 
 /** The configuration of this process. */
 export const configFromProcess = (): Config => loadConfig(process.env);
+
+/** All that `npm run vault:rotate` needs. */
+export const rotationConfigFromProcess = () =>
+  readEnvironment(configSchema.pick({ DATABASE_URL: true, SECRET_KEYS: true }), process.env);

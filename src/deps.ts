@@ -5,6 +5,7 @@ import { createInngest } from "#inngest.config";
 import type { Config } from "./config.ts";
 import { connectProviders, type Gateways, type ProviderRuntime } from "./platform/connect-providers.ts";
 import { createLogger, type Logger } from "./platform/logger.ts";
+import { createProviderAccounts, type ProviderAccounts } from "./platform/provider-accounts.ts";
 import { createRateLimiter, type RateLimiter } from "./platform/rate-limit.ts";
 import { createRedis, type Redis } from "./platform/redis.ts";
 import { createVault, type Vault } from "./platform/vault.ts";
@@ -21,6 +22,8 @@ export interface Deps {
   providers: Gateways<typeof catalog>;
   /** The same providers, for those who watch over them: one of each in the catalog. */
   providerRuntimes: readonly ProviderRuntime[];
+  /** Both, as a workspace has them: with its own credentials, where it has given some. */
+  accounts: ProviderAccounts<typeof catalog>;
   /** For those who ask us, not for those whom we ask. */
   rateLimiter: RateLimiter;
   now: () => Date;
@@ -32,17 +35,20 @@ export function createDeps(config: Config): Deps {
   const redis = createRedis(config.REDIS_URL, logger);
   const now = () => new Date();
   const limited = config.PROVIDER_LIMITS === "on";
-  const { gateways, runtimes } = connectProviders({ db, redis, logger, now, limited }, catalog, config);
+  const vault = createVault(config.SECRET_KEYS);
+  const parts = { db, redis, logger, now, limited, vault };
+  const installation = connectProviders(parts, catalog, config);
   return {
     config,
     db,
     redis,
     logger,
-    vault: createVault(config.SECRET_KEYS),
+    vault,
     rateLimiter: createRateLimiter(redis),
     inngest: createInngest(config, logger),
-    providers: gateways,
-    providerRuntimes: runtimes,
+    providers: installation.gateways,
+    providerRuntimes: installation.runtimes,
+    accounts: createProviderAccounts(parts, catalog, config, installation),
     now,
   };
 }

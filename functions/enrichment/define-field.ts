@@ -1,6 +1,7 @@
 /** One enrichment field -> one Inngest function that takes a chunk. See docs/adding-a-field.md. */
 import type { z } from "zod";
 import { giveBack, type RunnableField, type RunnablePlan } from "#src/platform/chunk-work.ts";
+import { inNameOf } from "#src/platform/provider-accounts.ts";
 import { askRound } from "./ask-round.ts";
 import type { ChunkFunction, Limits } from "./define-chunk-function.ts";
 import type { Source } from "./source.ts";
@@ -43,9 +44,10 @@ export function defineField<Value extends Record<string, unknown>>(
       let waits = 0;
       for (let ask = 1; ask - waits <= ROUNDS; ask++) {
         const last = { round: ask - waits === ROUNDS, wait: waits === MAX_WAITS };
-        const result = await step.run(`ask-${ask}`, () =>
-          askRound(deps, key, { schema, sources, line: lineOf(plan, definition.id), last }),
-        );
+        const result = await step.run(`ask-${ask}`, async () => {
+          const own = await inNameOf(deps, key.workspaceId);
+          return askRound(own, key, { schema, sources, line: lineOf(plan, definition.id), last });
+        });
         counts.found += result.found;
         counts.notFound += result.notFound;
         counts.inReview += result.inReview;

@@ -5,6 +5,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { approvalEndpoints } from "./routes/approvals.ts";
 import { budgetEndpoints } from "./routes/budgets.ts";
 import { deadLetterEndpoints } from "./routes/dead-letters.ts";
+import { credentialEndpoints } from "./routes/credentials.ts";
 import { importEndpoints } from "./routes/imports.ts";
 import { jobEndpoints } from "./routes/jobs.ts";
 import { mergeEndpoints } from "./routes/merges.ts";
@@ -28,3 +29,4 @@ export const apiEndpoints = (
   ...budgetEndpoints(deps),
   ...referenceEndpoints(deps),
 ];
+  ...credentialEndpoints(deps),

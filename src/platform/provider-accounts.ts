@@ -14,6 +14,7 @@ import {
   type ConnectDeps,
   type Connected,
   connectProviders,
+  type Gateways,
   type ProviderRuntime,
 } from "./connect-providers.ts";
 import { openCredentials, toEnv } from "./credentials.ts";
@@ -134,6 +135,21 @@ export function createProviderAccounts<Providers extends Catalog>(
       reading.delete(workspaceId);
     },
   };
+}
+
+interface WithProviders<Providers extends Catalog> {
+  providers: Gateways<Providers>;
+  providerRuntimes: readonly ProviderRuntime[];
+  accounts: ProviderAccounts<Providers>;
+}
+
+/** The same, with the providers as this workspace has them: for whoever asks them in its name. */
+export async function inNameOf<Providers extends Catalog, Deps extends WithProviders<Providers>>(
+  deps: Deps & WithProviders<Providers>,
+  workspaceId: string,
+): Promise<Deps> {
+  const { gateways, runtimes } = await deps.accounts.of(workspaceId);
+  return { ...deps, providers: gateways, providerRuntimes: runtimes };
 }
 
 /** Names an account in Redis, in all replicas alike, without telling its credentials. */

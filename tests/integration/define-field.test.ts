@@ -12,6 +12,7 @@ import { begin, type RunnableField, type RunnablePlan } from "#src/platform/chun
 import { createLogger } from "#src/platform/logger.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
+import { withoutProviders } from "#tests/support/gateways.ts";
 import { type SeededJob, seedImportedJob, seedWorkspace } from "#tests/support/seed.ts";
 
 type Value = { size: number };
@@ -26,7 +27,8 @@ beforeAll(async () => {
   db = createDb(database.url);
   const config = { FIELD_DEADLINE_MS: 900_000, FIELD_RETRY_MS: 1_000 };
   // What a field itself leans on; its sources here ask nobody.
-  deps = { db, logger: createLogger("silent"), config, now: () => new Date() } as Deps;
+  const shared = { db, logger: createLogger("silent"), now: () => new Date() };
+  deps = { ...shared, config, ...withoutProviders(shared) } as unknown as Deps;
 });
 afterAll(async () => {
   await db.$client.end();

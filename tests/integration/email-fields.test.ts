@@ -13,7 +13,6 @@ import { loadSimulatorConfig } from "#infra/simulator/config.ts";
 import { type RunningSimulator, startSimulator } from "#infra/simulator/server.ts";
 import type { Deps } from "#src/deps.ts";
 import { begin, type RunnablePlan } from "#src/platform/chunk-work.ts";
-import { connectProviders } from "#src/platform/connect-providers.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import { createRedis, type Redis } from "#src/platform/redis.ts";
 import { apollo } from "#src/providers/apollo/provider.ts";
@@ -22,6 +21,7 @@ import { snov } from "#src/providers/snov/provider.ts";
 import { hashedKey } from "#src/providers/subject-key.ts";
 import { zerobounce } from "#src/providers/zerobounce/provider.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
+import { connectedProviders } from "#tests/support/gateways.ts";
 import { type SeededJob, seedImportedJob } from "#tests/support/seed.ts";
 
 const PROSPECTS = 80;
@@ -59,9 +59,9 @@ beforeAll(async () => {
   );
   const env = z.object({ ...hunter.env, ...snov.env, ...apollo.env, ...zerobounce.env }).parse(given);
   const shared = { db, redis, logger: createLogger("silent"), now: () => new Date() };
-  const { gateways } = connectProviders({ ...shared, limited: false }, catalog, env);
+  const providers = connectedProviders({ ...shared, limited: false }, catalog, env);
   const config = { FIELD_DEADLINE_MS: 60_000, FIELD_RETRY_MS: 1_000 };
-  deps = { ...shared, config, providers: gateways } as unknown as Deps;
+  deps = { ...shared, config, ...providers } as unknown as Deps;
   job = await seedImportedJob(db, PROSPECTS, { firstCui: FIRST_CUI });
   chunkId = await inWorkspace(db, job.workspaceId, async (tx) => {
     await planChunks(tx, job, { importId: job.importId }, ["email-discovery", "email-verification"]);

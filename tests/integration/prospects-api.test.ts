@@ -11,6 +11,7 @@ import { prospectEndpoints } from "#src/http/routes/prospects.ts";
 import type { RunnableField, RunnablePlan } from "#src/platform/chunk-work.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
+import { withoutProviders } from "#tests/support/gateways.ts";
 import { NOW, type SeededValue, seedEnriched } from "#tests/support/merges.ts";
 import { type SeededJob, seedWorkspace } from "#tests/support/seed.ts";
 
@@ -81,12 +82,9 @@ beforeEach(async () => {
   );
   const logger = createLogger("silent");
   // What these routes lean on.
-  const deps = {
-    db,
-    logger,
-    now: () => NOW,
-    config: { FIELD_DEADLINE_MS: 60_000, FIELD_RETRY_MS: 1_000 },
-  } as Deps;
+  const parts = { db, logger, now: () => NOW };
+  const config = { FIELD_DEADLINE_MS: 60_000, FIELD_RETRY_MS: 1_000 };
+  const deps = { ...parts, config, ...withoutProviders(parts) } as unknown as Deps;
   app = new Hono<AppEnv>();
   app.onError(errorHandler(logger));
   app.use(async (c, next) => {

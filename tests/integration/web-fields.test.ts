@@ -16,7 +16,6 @@ import { type RunningSimulator, startSimulator } from "#infra/simulator/server.t
 import { phonesOf, simulatedSite } from "#infra/simulator/websites/site.ts";
 import type { Deps } from "#src/deps.ts";
 import { begin, type RunnablePlan } from "#src/platform/chunk-work.ts";
-import { connectProviders } from "#src/platform/connect-providers.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import { createRedis, type Redis } from "#src/platform/redis.ts";
 import { scrapingbee } from "#src/providers/scrapingbee/provider.ts";
@@ -24,6 +23,7 @@ import { twilio } from "#src/providers/twilio/provider.ts";
 import { websearch } from "#src/providers/websearch/provider.ts";
 import { website } from "#src/providers/website/provider.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
+import { connectedProviders } from "#tests/support/gateways.ts";
 import { type SeededJob, seedImportedJob, seedWorkspace } from "#tests/support/seed.ts";
 
 const FIRST_CUI = 21_000_000;
@@ -63,9 +63,9 @@ beforeAll(async () => {
   );
   const shared = { db, redis, logger: createLogger("silent"), now: () => new Date() };
   const catalog = { website, websearch, scrapingbee, twilio };
-  const providers = connectProviders({ ...shared, limited: false }, catalog, env).gateways;
+  const providers = connectedProviders({ ...shared, limited: false }, catalog, env);
   const config = { FIELD_DEADLINE_MS: 60_000, FIELD_RETRY_MS: 1_000 };
-  deps = { ...shared, config, providers } as unknown as Deps;
+  deps = { ...shared, config, ...providers } as unknown as Deps;
 
   const workspaceId = await seedWorkspace(database.url);
   job = await seedImportedJob(db, COMPANIES, { workspaceId, firstCui: FIRST_CUI });

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { createDb, type Db, inWorkspace } from "#db/client.ts";
 import { jobs } from "#db/schema/jobs.ts";
 import { DEFAULT_WORKSPACE_ID } from "#db/schema/workspaces.ts";
-import { connectProviders } from "#src/platform/connect-providers.ts";
+import { type Catalog, type ConnectDeps, connectProviders } from "#src/platform/connect-providers.ts";
 import type { Gateway, GatewayContext } from "#src/platform/gateway.ts";
 import { createLogger, type Logger } from "#src/platform/logger.ts";
 import {
@@ -12,7 +12,10 @@ import {
   type ProviderOperation,
   type RequestContext,
 } from "#src/platform/provider.ts";
+import { createProviderAccounts } from "#src/platform/provider-accounts.ts";
 import type { Redis } from "#src/platform/redis.ts";
+import { createVault, rootKeysSchema } from "#src/platform/vault.ts";
+import { TEST_SECRET_KEYS } from "./secret-keys.ts";
 
 export type Ask = (
   subjects: readonly string[],
@@ -89,6 +92,27 @@ export function createReplica(
   const gateway = connected.gateways.it?.look as Gateway<string, Said>;
   return { gateway, runtime: connected.runtimes[0] };
 }
+
+/** Providers as deps hold them: with the environment's credentials, and with those of workspaces. */
+export function connectedProviders<Providers extends Catalog>(
+  parts: ConnectDeps,
+  catalog: Providers,
+  env: Record<string, unknown>,
+) {
+  const vault = createVault(rootKeysSchema.parse(TEST_SECRET_KEYS));
+  const installation = connectProviders(parts, catalog, env);
+  const accounts = createProviderAccounts({ ...parts, vault }, catalog, env, installation);
+  return {
+    vault,
+    accounts,
+    providers: installation.gateways,
+    providerRuntimes: installation.runtimes,
+  };
+}
+
+/** No provider at all: what asks nobody needs no Redis. */
+export const withoutProviders = (parts: Pick<ConnectDeps, "db" | "logger" | "now">) =>
+  connectedProviders({ ...parts, redis: null as unknown as Redis, limited: false }, {}, {});
 
 /** A free read that can be repeated, many at a time: what a public register offers. */
 export const FREE = {

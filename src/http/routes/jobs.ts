@@ -10,6 +10,7 @@ import { estimateField } from "#src/domain/enrichment/estimate.ts";
 import { NotFoundError } from "#src/domain/errors.ts";
 import { planOfJob, type RunnablePlan } from "#src/platform/chunk-work.ts";
 import { requestEnrichment } from "#src/platform/enrich-jobs.ts";
+import { inNameOf } from "#src/platform/provider-accounts.ts";
 import { type Endpoint, endpoint, IdParams, Instant } from "../endpoint.ts";
 import { checkFields, Selection, WorkOptions } from "../selection.ts";
 
@@ -150,12 +151,13 @@ export const jobEndpoints = (deps: Deps, plan: RunnablePlan, sources: FieldSourc
         ...(await sampleProspects(tx, request.selection, { size: SAMPLE, attributes })),
         history: await fieldHistory(tx),
       }));
+      const own = await inNameOf(deps, workspaceId);
       const estimates = fields.map((field) => {
         const estimated = (sources.get(field.id) ?? []).map((source) => ({
           provider: source.provider,
-          inUse: source.inUse?.(deps) ?? true,
-          priceMicros: source.priceMicros?.(deps) ?? 0,
-          perSecond: source.perSecond?.(deps) ?? null,
+          inUse: source.inUse?.(own) ?? true,
+          priceMicros: source.priceMicros?.(own) ?? 0,
+          perSecond: source.perSecond?.(own) ?? null,
         }));
         const past = history.find((each) => each.field === field.id) ?? null;
         return estimateField({ ...field, sources: estimated, history: past }, sample, total);

@@ -7,6 +7,7 @@ import { ConflictError, NotFoundError } from "#src/domain/errors.ts";
 import type { RunnablePlan } from "#src/platform/chunk-work.ts";
 import { requestEnrichment } from "#src/platform/enrich-jobs.ts";
 import { type FieldPrices, viewProspect } from "#src/platform/prospect-view.ts";
+import { inNameOf } from "#src/platform/provider-accounts.ts";
 import { type Endpoint, endpoint, IdParams, Instant, Page, PageQuery } from "../endpoint.ts";
 import { checkFields, WorkOptions } from "../selection.ts";
 import type { FieldSources } from "./jobs.ts";
@@ -137,7 +138,8 @@ export const prospectEndpoints = (deps: Deps, plan: RunnablePlan, sources: Field
       answer: Prospect,
     },
     async ({ workspaceId, audit, params: { id } }) => {
-      const context = { plan, prices: pricesOf(deps, sources), now: deps.now() };
+      const prices = pricesOf(await inNameOf(deps, workspaceId), sources);
+      const context = { plan, prices, now: deps.now() };
       return inWorkspace(deps.db, workspaceId, async (tx) => {
         const view = await viewProspect(tx, context, id);
         if (!view) throw new NotFoundError("prospect_not_found", "There is no such prospect.");

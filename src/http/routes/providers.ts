@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
 import { type Budget, listBudgets } from "#db/queries/budgets.ts";
+import { noteCredentialsCheck } from "#db/queries/provider-credentials.ts";
 import { type ProviderFigures, providerFigures } from "#db/queries/provider-figures.ts";
 import type { Deps } from "#src/deps.ts";
 import { ConflictError, NotFoundError } from "#src/domain/errors.ts";
@@ -15,7 +16,15 @@ const CHECK_MS = 10_000;
 const figure = z.number().nonnegative();
 const ProviderState = z.object({
   slug: z.string(),
-  on: z.boolean().describe("Whether its credentials are set."),
+  on: z.boolean().describe("Whether it can be asked."),
+  credentials: z
+    .enum(["none", "missing", "environment", "workspace", "unreadable"])
+    .describe(
+      "Whose account is used. none: it needs no account. unreadable: the workspace's own cannot be opened, so it is off.",
+    ),
+  live: z
+    .boolean()
+    .describe("False: it is asked at a base URL of this installation's own, such as a simulator's."),
   breaker: z
     .enum(["closed", "open", "half_open"])
     .describe("This process's own; the rest holds for all replicas."),
@@ -68,13 +77,14 @@ export const providerEndpoints = (deps: Deps): Endpoint[] => [
       answer: z.array(ProviderState),
     },
     async ({ workspaceId }) => {
-      const slugs = deps.providerRuntimes.map(({ slug }) => slug);
+      const { runtimes } = await deps.accounts.of(workspaceId);
+      const slugs = runtimes.map(({ slug }) => slug);
       const { figures, budgets } = await inWorkspace(deps.db, workspaceId, async (tx) => ({
         figures: await providerFigures(tx, workspaceId, slugs),
         budgets: await listBudgets(tx, workspaceId, dayInRomania(deps.now())),
       }));
       return Promise.all(
-        deps.providerRuntimes.map(async (runtime) => ({
+        runtimes.map(async (runtime) => ({
           ...(await stateOf(runtime)),
           budgetLeft: leftOf(budgets, runtime.slug),
           last24h: summaryOf(figures.find(({ provider }) => provider === runtime.slug)),
@@ -93,30 +103,38 @@ export const providerEndpoints = (deps: Deps): Endpoint[] => [
       answer: Check,
     },
     async ({ workspaceId, audit, params: { slug } }) => {
-      const runtime = deps.providerRuntimes.find((known) => known.slug === slug);
+      const { runtimes } = await deps.accounts.of(workspaceId);
+      const runtime = runtimes.find((known) => known.slug === slug);
       if (!runtime) throw new NotFoundError("provider_not_found", `There is no provider ${slug}.`);
       if (!runtime.operations)
         throw new ConflictError("provider_off", `${slug} is off: its credentials are not set.`);
       if (!runtime.check)
         throw new ConflictError("no_check", `${slug} offers no cheap request to check with.`);
       const checked = await check(runtime.slug, runtime.check, () => runtime.block.clear());
-      await inWorkspace(deps.db, workspaceId, (tx) =>
-        audit(tx, {
+      await inWorkspace(deps.db, workspaceId, async (tx) => {
+        if (runtime.credentials === "workspace") {
+          const outcome = { at: deps.now(), error: checked.error?.kind ?? null };
+          await noteCredentialsCheck(tx, workspaceId, slug, outcome);
+        }
+        await audit(tx, {
           action: "provider.checked",
           subject: { kind: "provider", id: slug },
           details: { healthy: checked.healthy },
-        }),
-      );
+        });
+      });
       return checked;
     },
   ),
 ];
 
-async function stateOf({ slug, operations, breaker, block, limits }: ProviderRuntime) {
+async function stateOf(runtime: ProviderRuntime) {
+  const { slug, credentials, live, operations, breaker, block, limits } = runtime;
   const blocked = await block.get();
   return {
     slug,
     on: operations !== null,
+    credentials,
+    live,
     breaker: breaker.state(),
     blocked: blocked && { reason: blocked.reason, until: blocked.until.toISOString() },
     limits: await Promise.all(
