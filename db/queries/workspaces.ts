@@ -5,3 +5,28 @@ export async function workspaceExists(tx: Tx, id: string): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`SELECT 1 FROM workspaces WHERE id = ${id}`);
   return rowCount === 1;
 }
+
+export interface Workspace {
+  id: string;
+  slug: string;
+  name: string;
+}
+
+/** As the access role. Null: somebody has that slug. */
+export async function insertWorkspace(tx: Tx, { slug, name }: Omit<Workspace, "id">): Promise<string | null> {
+  const { rows } = await tx.execute<{ id: string }>(sql`
+    INSERT INTO workspaces (slug, name) VALUES (${slug}, ${name}) ON CONFLICT (slug) DO NOTHING RETURNING id`);
+  return rows[0]?.id ?? null;
+}
+
+/** As the access role: all that there are, or the one with this slug; by id, after `afterId`. */
+export async function listWorkspaces(
+  tx: Tx,
+  { slug = null, afterId = null, limit }: { slug?: string | null; afterId?: string | null; limit: number },
+): Promise<Workspace[]> {
+  const { rows } = await tx.execute<Workspace & Record<string, unknown>>(sql`
+    SELECT id, slug, name FROM workspaces
+    WHERE (${slug}::text IS NULL OR slug = ${slug}) AND (${afterId}::uuid IS NULL OR id > ${afterId}::uuid)
+    ORDER BY id LIMIT ${limit}`);
+  return rows;
+}

@@ -1,5 +1,6 @@
 import { integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { createdAt, id, instant } from "./columns.ts";
+import { memberRoles } from "./memberships.ts";
 
 export const apiKeys = pgTable("api_keys", {
   id: id(),
@@ -7,7 +8,7 @@ export const apiKeys = pgTable("api_keys", {
   name: text("name").notNull(),
   keySha256: text("key_sha256").notNull(),
   last4: text("last4").notNull(),
-  role: text("role").notNull(),
+  role: text("role", { enum: memberRoles }).notNull(),
   /** Null: all that its role may. */
   scopes: text("scopes").array(),
   /** Null: as everybody. */

@@ -1,6 +1,9 @@
 import { pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { createdAt, id, instant } from "./columns.ts";
 
+export const sessionEnds = ["signed_out", "replayed", "password_changed"] as const;
+export type SessionEnd = (typeof sessionEnds)[number];
+
 /** A sign-in, and the family of refresh tokens that came of it. */
 export const sessions = pgTable("sessions", {
   id: id(),
@@ -10,5 +13,5 @@ export const sessions = pgTable("sessions", {
   createdAt: createdAt(),
   expiresAt: instant("expires_at").notNull(),
   endedAt: instant("ended_at"),
-  endedBecause: text("ended_because", { enum: ["signed_out", "replayed", "password_changed"] }),
+  endedBecause: text("ended_because", { enum: sessionEnds }),
 });
