@@ -81,10 +81,10 @@ export const configSchema = z.object({
 
 export type Config = Readonly<z.infer<typeof configSchema> & { appUrl: string }>;
 
-/**
- * Reads the app's configuration from an environment.
 type Environment = Record<string, string | undefined>;
 
+/**
+ * Reads the app's configuration from an environment.
  * @throws Error that lists every problem, by variable, without echoing values
  */
 export function loadConfig(env: Environment): Config {

@@ -4,8 +4,8 @@ import type { AppParts } from "./app.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { approvalEndpoints } from "./routes/approvals.ts";
 import { budgetEndpoints } from "./routes/budgets.ts";
-import { deadLetterEndpoints } from "./routes/dead-letters.ts";
 import { credentialEndpoints } from "./routes/credentials.ts";
+import { deadLetterEndpoints } from "./routes/dead-letters.ts";
 import { importEndpoints } from "./routes/imports.ts";
 import { jobEndpoints } from "./routes/jobs.ts";
 import { mergeEndpoints } from "./routes/merges.ts";
@@ -25,8 +25,8 @@ export const apiEndpoints = (
   ...approvalEndpoints(deps),
   ...deadLetterEndpoints(deps, plan),
   ...providerEndpoints(deps),
+  ...credentialEndpoints(deps),
   ...providerCallEndpoints(deps),
   ...budgetEndpoints(deps),
   ...referenceEndpoints(deps),
 ];
-  ...credentialEndpoints(deps),
