@@ -84,7 +84,7 @@ afterEach(() => expect(changed).toEqual([]));
 afterAll(() => world?.close());
 
 local("kill -9 just after events were accepted loses none of them", async () => {
-  const events = Array.from({ length: 500 }, (_, n) => ({ name: world.name("chain"), data: { n: `k${n}` } }));
+  const events = Array.from({ length: 200 }, (_, n) => ({ name: world.name("chain"), data: { n: `k${n}` } }));
   const { ids } = await world.client.send(events);
   await world.restartEngine("SIGKILL");
   await Promise.all(ids.map((id) => world.ended(id, 1, 60_000)));

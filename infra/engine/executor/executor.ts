@@ -40,7 +40,7 @@ interface Job {
 export class Executor {
   readonly #ports: ExecutorPorts;
   /** By the id of the request. */
-  readonly #inFlight = new Map<string, { run: RunState; queueItemId: string }>();
+  readonly #inFlight = new Map<string, { job: Job; queueItemId: string }>();
   /** By the item, as long as it is not done. */
   readonly #tries = new Map<string, Job["tries"]>();
 
@@ -51,7 +51,7 @@ export class Executor {
   /** How many calls are under way, by function id. */
   running(): Map<string, number> {
     const running = new Map<string, number>();
-    for (const { run } of this.#inFlight.values()) running.set(run.fnId, (running.get(run.fnId) ?? 0) + 1);
+    for (const { job } of this.#inFlight.values()) running.set(job.fn.id, (running.get(job.fn.id) ?? 0) + 1);
     return running;
   }
 
@@ -72,6 +72,7 @@ export class Executor {
       const job: Job = { item, fn, run, parent, tries };
       if (item.kind !== ItemKind.step) run.go = "running";
       if (item.kind === ItemKind.start) await this.#start(job, throttled);
+      else if (throttled) await writer.commit({ gates: [throttled] });
       // The function goes on with all that is known, once that is durable; a step needs only what it was planned after.
       if (item.kind !== ItemKind.step && run.durable < run.stack.length) await writer.commit({});
       this.#tries.set(key, tries);
@@ -92,22 +93,23 @@ export class Executor {
     ops: Op[],
   ): Promise<"ok" | "stale" | "bad"> {
     const flight = this.#inFlight.get(requestId);
-    if (!flight || flight.run.id !== runId || flight.queueItemId !== queueItem || flight.run.ended)
-      return "stale";
-    const steps = decideCheckpoint(flight.run, ops);
+    const run = flight?.job.run;
+    if (!flight || !run || run.id !== runId || flight.queueItemId !== queueItem || run.ended) return "stale";
+    const steps = decideCheckpoint(run, ops);
     if (!steps) return "bad";
-    flight.run.pins += 1;
+    run.pins += 1;
     try {
-      await this.#ports.writer.commit({ steps });
+      await this.#ports.writer.commit({ steps, items: goOnFromStart(flight.job) });
       return "ok";
     } finally {
-      this.#ports.runs.release(flight.run);
+      this.#ports.runs.release(run);
     }
   }
 
   /**
-   * Records the start of a run before its call, where a throttle or a timeout depends on it: after a crash the
-   * run goes on without taking from the throttle again.
+   * Records the start of a run before its call, where a throttle or a timeout depends on it. The item stays in the
+   * partition of starts: after a crash nobody knows whether the call was made, so that it takes its turn under the
+   * throttle once more, unless a step has come of it.
    */
   async #start(job: Job, throttled: GateRow | null): Promise<void> {
     const { item, fn, run } = job;
@@ -118,7 +120,7 @@ export class Executor {
     run.called = true;
     const { startMs, finishMs } = fn.timeouts;
     if (!throttled && startMs === null && finishMs === null) return;
-    job.item = { ...item, kind: ItemKind.goOn, partition: goOnPartition(fn.id, run.keys) };
+    job.item = { ...item, kind: ItemKind.goOn };
     const timers =
       finishMs === null ? [] : [run.item("finish", ItemKind.finishTimeout, Date.now() + finishMs)];
     await this.#ports.writer.commit({ items: [job.item, ...timers], gates: throttled ? [throttled] : [] });
@@ -139,7 +141,7 @@ export class Executor {
       generation: tries.sent,
       nowMs: Date.now(),
     });
-    this.#inFlight.set(call.requestId, { run, queueItemId: queueItemId(jobId) });
+    this.#inFlight.set(call.requestId, { job, queueItemId: queueItemId(jobId) });
     const calledAt = Date.now();
     const stepsBefore = run.steps.size;
     const answer = await signer.send(client, call.url, call.body, call.headers);
@@ -154,7 +156,7 @@ export class Executor {
         { fn: fn.slug, runId: run.id, why: answer.message },
         "the app was not reached; trying again soon",
       );
-      return await this.#again(job, run.steps.size > stepsBefore ? item : taken);
+      return await this.#again(job, run.steps.size > stepsBefore ? job.item : taken);
     }
     tries.breaks = 0;
     return await this.#settle(job, this.#outcomeOf(answer));
@@ -211,4 +213,12 @@ export class Executor {
 function jobIdOf(item: QueueItem, run: RunState): string {
   const digest = createHash("sha1").update(`${run.id} ${item.id} ${run.durable}`).digest("hex");
   return BigInt(`0x${digest.slice(0, 16)}`).toString(36);
+}
+
+/** Puts the item of a recorded start, of which a step has come, among those that go on; the item to commit, if any. */
+function goOnFromStart(job: Job): QueueItem[] {
+  const partition = goOnPartition(job.fn.id, job.run.keys);
+  if (job.item.kind !== ItemKind.goOn || job.item.partition === partition) return [];
+  job.item = { ...job.item, partition };
+  return [job.item];
 }

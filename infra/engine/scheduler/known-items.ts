@@ -3,12 +3,12 @@ import type { QueueItem } from "../state/rows.ts";
 /**
  * Which queue items memory holds (waiting or being executed), so that a page read from the database brings
  * none in twice. A page that was being read while an item was dealt with may still show it as it was: such
- * items are remembered until no page is being read, and left out.
+ * items are remembered until it is read, and left out.
  */
 export class KnownItems {
   readonly #held = new Set<string>();
-  readonly #dealtWith = new Set<string>();
-  #reading = 0;
+  /** For each page that is being read. */
+  readonly #dealtWith = new Set<Set<string>>();
 
   get size(): number {
     return this.#held.size;
@@ -30,22 +30,22 @@ export class KnownItems {
   drop(item: QueueItem): void {
     const key = keyOf(item);
     this.#held.delete(key);
-    if (this.#reading > 0) this.#dealtWith.add(key);
+    for (const page of this.#dealtWith) page.add(key);
   }
 
   /** Reads a page and returns only what is news; `complete` is false when something had to be left out. */
   async read(
     page: () => Promise<QueueItem[]>,
   ): Promise<{ all: QueueItem[]; fresh: QueueItem[]; complete: boolean }> {
-    this.#reading += 1;
+    const dealtWith = new Set<string>();
+    this.#dealtWith.add(dealtWith);
     try {
       const all = await page();
-      const stale = all.some((item) => this.#dealtWith.has(keyOf(item)));
-      const fresh = all.filter((item) => !this.#held.has(keyOf(item)) && !this.#dealtWith.has(keyOf(item)));
+      const stale = all.some((item) => dealtWith.has(keyOf(item)));
+      const fresh = all.filter((item) => !this.#held.has(keyOf(item)) && !dealtWith.has(keyOf(item)));
       return { all, fresh, complete: !stale };
     } finally {
-      this.#reading -= 1;
-      if (this.#reading === 0) this.#dealtWith.clear();
+      this.#dealtWith.delete(dealtWith);
     }
   }
 }

@@ -18,6 +18,8 @@ const BEGINNING = { dueAtMs: -1, id: "", runId: "" };
 export class TimerQueue {
   /** The earliest first. */
   readonly #items: QueueItem[] = [];
+  /** Beyond the horizon, and came while a page is being read that may not show them: their turn is after it. */
+  readonly #early: QueueItem[] = [];
   readonly #backlog: Backlog;
   readonly #known: KnownItems;
   readonly #log: Log;
@@ -38,9 +40,10 @@ export class TimerQueue {
 
   /** Takes an item in; it is left to the database when it lies beyond the horizon. */
   offer(item: QueueItem): void {
-    const isBeyond = !this.#everything && item.dueAtMs > this.#horizon.dueAtMs;
-    // A page that is being read may not show it.
-    if (isBeyond && !this.#reading) return;
+    if (!this.#everything && item.dueAtMs > this.#horizon.dueAtMs) {
+      if (this.#reading && this.#known.hold(item)) this.#early.push(item);
+      return;
+    }
     this.#hold(item);
     if (this.#items.length > MAX_HELD) this.#giveBack();
     this.#arm();
@@ -66,10 +69,8 @@ export class TimerQueue {
   /** Leaves the later half to the database, so that what comes due sooner always has a place. */
   #giveBack(): void {
     for (const item of this.#items.splice(MAX_HELD / 2)) this.#known.drop(item);
-    const latestMs = this.#items.at(-1)?.dueAtMs ?? -1;
-    const readMs = this.#everything ? latestMs : this.#horizon.dueAtMs;
-    this.#horizon = { ...BEGINNING, dueAtMs: Math.min(latestMs, readMs) };
     this.#everything = false;
+    this.#horizon = { ...BEGINNING, dueAtMs: this.#items.at(-1)?.dueAtMs ?? -1 };
   }
 
   #tick(): void {
@@ -96,19 +97,21 @@ export class TimerQueue {
     this.#reading = true;
     try {
       const after = this.#horizon;
-      const { all, fresh, complete } = await this.#known.read(() => this.#backlog.delayed(after, PAGE));
+      const { all, fresh } = await this.#known.read(() => this.#backlog.delayed(after, PAGE));
       // Memory has given back meanwhile what the page does not show; the next tick reads anew.
       if (this.#horizon !== after) return;
       const last = all.at(-1);
-      // What was dealt with meanwhile may be due again by now, at a time that the page does not show: the
-      // horizon stays, and the next tick reads the same page again.
-      if (last && complete) this.#horizon = last;
-      if (all.length < PAGE && complete) this.#everything = true;
+      if (last) this.#horizon = last;
+      if (all.length < PAGE) this.#everything = true;
       for (const item of fresh) this.#hold(item);
     } catch (error) {
       this.#log.warn({ err: error }, "the delayed items could not be read; trying again");
     } finally {
       this.#reading = false;
+      for (const item of this.#early.splice(0)) {
+        this.#known.drop(item);
+        this.offer(item);
+      }
       this.#arm();
     }
   }
