@@ -6,6 +6,7 @@ REVOKE ALL ON jobs, job_fields FROM cerniq_system;
 ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE chunks NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE chunk_fields NO FORCE ROW LEVEL SECURITY;
+DROP INDEX chunk_fields_failed_idx;
 DROP INDEX jobs_under_way_idx;
 UPDATE jobs SET status = 'failed', error_code = 'cancelled', error_message = 'It was cancelled.'
 WHERE status IN ('cancelling', 'cancelled');

@@ -68,8 +68,9 @@ export async function endChunk(tx: Tx, chunkId: string): Promise<void> {
       UPDATE chunks SET status = 'done', ended_at = now() WHERE id = ${chunkId} AND status = 'open' RETURNING job_id)
     UPDATE jobs SET
       chunks_done = chunks_done + 1,
-      status = CASE WHEN chunks_done + 1 = chunks_total THEN 'done' ELSE status END,
-      ended_at = CASE WHEN chunks_done + 1 = chunks_total THEN now() END
+      -- Unless it is being cancelled.
+      status = CASE WHEN status = 'enriching' AND chunks_done + 1 = chunks_total THEN 'done' ELSE status END,
+      ended_at = CASE WHEN status = 'enriching' AND chunks_done + 1 = chunks_total THEN now() END
     FROM ended WHERE jobs.id = ended.job_id`);
 }
 

@@ -100,3 +100,42 @@ export async function jobProgress(tx: Tx, jobId: string): Promise<JobProgress | 
     providers,
   };
 }
+
+export interface ListedJob {
+  id: string;
+  kind: JobProgress["kind"];
+  status: JobStatus;
+  errorCode: string | null;
+  prospects: number;
+  chunks: { total: number; done: number };
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+}
+
+/** The newest first. */
+export async function listJobs(
+  tx: Tx,
+  {
+    status,
+    kind,
+    beforeId,
+    limit,
+  }: { status: JobStatus | null; kind: JobProgress["kind"] | null; beforeId: string | null; limit: number },
+): Promise<ListedJob[]> {
+  const { rows } = await tx.execute<ListedJob & Record<string, unknown>>(sql`
+    SELECT id, kind, status, error_code AS "errorCode", prospects_total AS prospects,
+           jsonb_build_object('total', chunks_total, 'done', chunks_done) AS chunks,
+           created_at AS "createdAt", started_at AS "startedAt", ended_at AS "endedAt"
+    FROM jobs
+    WHERE (${status}::text IS NULL OR status = ${status}) AND (${kind}::text IS NULL OR kind = ${kind})
+      AND (${beforeId}::uuid IS NULL OR id < ${beforeId}::uuid)
+    ORDER BY id DESC LIMIT ${limit}`);
+  const iso = (instant: string | null) => instant && new Date(instant).toISOString();
+  return rows.map((row) => ({
+    ...row,
+    createdAt: new Date(row.createdAt).toISOString(),
+    startedAt: iso(row.startedAt),
+    endedAt: iso(row.endedAt),
+  }));
+}

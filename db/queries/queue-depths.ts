@@ -18,11 +18,11 @@ export async function queueDepths(tx: Tx): Promise<QueueDepth[]> {
   return rows;
 }
 
-/** Events that no run has taken up: how many, and how long the oldest that is due has waited. As the system. */
+/** Events that no run has taken up, and no pause holds: how many, and how long the oldest has waited. As the system. */
 export async function outboxLag(tx: Tx): Promise<{ pending: number; oldestSeconds: number }> {
   const { rows } = await tx.execute<{ pending: number; oldestSeconds: number }>(sql`
     SELECT count(*)::int AS pending,
            coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS "oldestSeconds"
-    FROM outbox WHERE consumed_at IS NULL`);
+    FROM outbox WHERE consumed_at IS NULL AND waits_for IS NULL`);
   return rows[0] ?? { pending: 0, oldestSeconds: 0 };
 }

@@ -56,7 +56,7 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced, metr
 
   if (config.CORS_ORIGINS.length > 0) app.use(`${API}/*`, crossOrigin(config.CORS_ORIGINS));
   app.use(`${API}/*`, authenticate(deps), rateLimit(deps.rateLimiter, config.RATE_LIMIT_PER_MINUTE));
-  const endpoints = apiEndpoints(deps, { plan, sources });
+  const endpoints = apiEndpoints(deps, { functions, plan, sources, isSynced });
   mount(app, API, endpoints, { checkAnswers: config.NODE_ENV === "test" });
   const document = openApiDocument(endpoints, API);
   app.get(`${API}/openapi.json`, (c) => c.json(document));

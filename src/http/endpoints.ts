@@ -9,6 +9,7 @@ import { deadLetterEndpoints } from "./routes/dead-letters.ts";
 import { importEndpoints } from "./routes/imports.ts";
 import { jobEndpoints } from "./routes/jobs.ts";
 import { mergeEndpoints } from "./routes/merges.ts";
+import { operationsEndpoints } from "./routes/operations.ts";
 import { prospectEndpoints } from "./routes/prospects.ts";
 import { providerCallEndpoints } from "./routes/provider-calls.ts";
 import { providerEndpoints } from "./routes/providers.ts";
@@ -16,14 +17,15 @@ import { referenceEndpoints } from "./routes/reference.ts";
 
 export const apiEndpoints = (
   deps: Deps,
-  { plan, sources }: Pick<AppParts, "plan" | "sources">,
+  parts: Pick<AppParts, "functions" | "plan" | "sources" | "isSynced">,
 ): Endpoint[] => [
   ...importEndpoints(deps),
-  ...jobEndpoints(deps, plan, sources),
-  ...prospectEndpoints(deps, plan, sources),
+  ...jobEndpoints(deps, parts.plan, parts.sources),
+  ...prospectEndpoints(deps, parts.plan, parts.sources),
   ...mergeEndpoints(deps),
   ...approvalEndpoints(deps),
-  ...deadLetterEndpoints(deps, plan),
+  ...deadLetterEndpoints(deps, parts.plan),
+  ...operationsEndpoints(deps, parts),
   ...providerEndpoints(deps),
   ...credentialEndpoints(deps),
   ...providerCallEndpoints(deps),

@@ -243,7 +243,7 @@ async function end(
  * Transactions that touch several of a job's fields must not lock them crosswise: fields go by name, then the stages
  * in the plan's order, of which a transaction that ends a field starts one at the very end.
  */
-function inLockOrder(plan: RunnablePlan, ids: readonly string[]): string[] {
+export function inLockOrder(plan: RunnablePlan, ids: readonly string[]): string[] {
   const rank = (id: string) => plan.stages.indexOf(id);
   return [...new Set(ids)].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }

@@ -2,6 +2,7 @@
 import { sweepExpiredApprovals } from "./approvals.ts";
 import { type ChunkWorkDeps, type RunnablePlan, sweepOverdueWork, sweepWaitingWork } from "./chunk-work.ts";
 import { sweepOverdueImports } from "./import-work.ts";
+import { sweepCancelledJobs } from "./operations/cancel-job.ts";
 import { sweepHeldEvents } from "./operations/pauses.ts";
 import { sweepDeadCalls } from "./unanswered-calls.ts";
 
@@ -15,6 +16,7 @@ export function startSweeper(deps: ChunkWorkDeps, plan: RunnablePlan): () => Pro
     try {
       await sweepOverdueImports(deps);
       await sweepOverdueWork(deps, plan);
+      await sweepCancelledJobs(deps, plan);
       await sweepHeldEvents(deps);
       await sweepWaitingWork(deps, plan);
       await sweepDeadCalls(deps);

@@ -2,9 +2,8 @@ import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
 import { countDeadLetters, deadLetterTargets, listDeadLetters } from "#db/queries/dead-letters.ts";
 import type { Deps } from "#src/deps.ts";
-import { NotFoundError } from "#src/domain/errors.ts";
 import type { RunnablePlan } from "#src/platform/chunk-work.ts";
-import { requestEnrichment } from "#src/platform/enrich-jobs.ts";
+import { retryDeadLetters } from "#src/platform/operations/retry-dead-letters.ts";
 import { type Endpoint, endpoint, Instant, Page, PageQuery } from "../endpoint.ts";
 import { ok } from "../envelope.ts";
 import { WorkOptions } from "../selection.ts";
@@ -22,7 +21,7 @@ const DeadLetter = z.object({
   lastAt: Instant,
 });
 
-const Filter = z.strictObject({
+export const DeadLetterFilter = z.strictObject({
   field: z.string().max(100).optional(),
   code: z.string().max(100).optional(),
   source: z.string().max(100).optional(),
@@ -38,7 +37,7 @@ export const deadLetterEndpoints = (deps: Deps, plan: RunnablePlan): Endpoint[] 
       role: "viewer",
       summary: "Prospects and fields that failed for good, with the first and the last reason",
       query: PageQuery.extend({
-        ...Filter.shape,
+        ...DeadLetterFilter.shape,
         cursor: z
           .string()
           .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[a-z0-9-]{1,100}$/)
@@ -69,7 +68,7 @@ export const deadLetterEndpoints = (deps: Deps, plan: RunnablePlan): Endpoint[] 
       summary: "Asks again about those that a filter names, as one job",
       description: "With `preview` it only counts whom it would ask about, and answers 200.",
       body: z.strictObject({
-        filter: Filter,
+        filter: DeadLetterFilter,
         preview: z.boolean().default(false),
         ...WorkOptions.omit({ fields: true }).shape,
       }),
@@ -78,15 +77,11 @@ export const deadLetterEndpoints = (deps: Deps, plan: RunnablePlan): Endpoint[] 
     },
     ({ c, workspaceId, audit, body: { filter, preview, ...options } }) =>
       inWorkspace(deps.db, workspaceId, async (tx) => {
-        const { prospects, fields } = await deadLetterTargets(tx, filter);
-        if (preview) return ok(c, { prospects, fields, jobId: null });
-        const known = fields.filter((field) => plan.fields.some(({ id }) => id === field));
-        if (known.length === 0) throw new NotFoundError("nothing_to_retry", "No dead letter matches.");
-        const work = { workspaceId, selection: { deadLetters: filter }, fields: known, ...options };
-        const jobId = await requestEnrichment(tx, deps, plan, work);
-        const details = { prospects, fields: known };
+        if (preview) return ok(c, { ...(await deadLetterTargets(tx, filter)), jobId: null });
+        const retry = await retryDeadLetters(tx, deps, plan, { ...options, workspaceId, filter });
+        const { jobId, ...details } = retry;
         await audit(tx, { action: "dead_letters.retried", subject: { kind: "job", id: jobId }, details });
-        return { prospects, fields: known, jobId };
+        return retry;
       }),
   ),
 ];
