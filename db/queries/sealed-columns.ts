@@ -20,6 +20,18 @@ export const sealedColumns: readonly SealedColumn[] = [
     workspaceId: "workspace_id",
     field: "'provider_credentials.sealed:' || provider",
   },
+  {
+    table: "idempotency_keys",
+    column: "answer",
+    workspaceId: "workspace_id",
+    field: "'idempotency_keys.answer:' || key_sha256",
+  },
+  ...["secret_sealed", "previous_sealed"].map((column) => ({
+    table: "webhook_sources",
+    column,
+    workspaceId: "workspace_id",
+    field: "'webhook_sources.secret:' || provider",
+  })),
 ];
 
 export interface SealedValue {

@@ -127,6 +127,10 @@ export const Instant = z.iso.datetime({ offset: true });
 
 export const statusOf = (spec: EndpointSpec): ContentfulStatusCode => spec.status ?? 200;
 
+/** Whether it takes an Idempotency-Key: it makes something, for somebody whom we know. */
+export const isRepeatable = ({ method, status, role }: EndpointSpec): boolean =>
+  method === "post" && (status === 201 || status === 202) && role !== "public";
+
 /** The scope that an API key needs for a route. */
 export const scopeOf = ({ tag, method }: EndpointSpec): string =>
   `${tag}:${method === "get" ? "read" : "write"}`;

@@ -1,60 +1,134 @@
-/** Puts stated endpoints on the app: who may, what fits, the audit trail, the envelope of the answer. */
+/** Puts stated endpoints on the app: who may, what fits, what is repeated, the audit trail, the answer's envelope. */
 import type { Context, Hono } from "hono";
 import { z } from "zod";
-import { NotFoundError } from "#src/domain/errors.ts";
+import { InvalidInputError, NotFoundError } from "#src/domain/errors.ts";
 import { recordAudit } from "#src/platform/audit.ts";
+import type { Attempt, Idempotency } from "#src/platform/idempotency.ts";
 import {
   type Endpoint,
   type EndpointRequest,
   type EndpointSpec,
+  isRepeatable,
   Page,
   scopeOf,
   statusOf,
 } from "./endpoint.ts";
 import { type AppEnv, ok } from "./envelope.ts";
 import { invalidRequest } from "./errors.ts";
-import { JSON_LIMITS, readJson } from "./json-body.ts";
+import { JSON_LIMITS, readJson, refuseEncoded } from "./json-body.ts";
 import { requireRole } from "./middleware/require-role.ts";
 
-/**
- * @param checkAnswers parses each answer as it will be sent, so that the documentation cannot be wrong: for tests
- * @param checkAudit fails what has changed something and left no entry in the audit trail: for tests
- */
+export interface MountOptions {
+  /** Without it an Idempotency-Key is of no avail. */
+  idempotency?: Idempotency;
+  /** Parses each answer as it will be sent, so that the documentation cannot be wrong: for tests. */
+  checkAnswers?: boolean;
+  /** Fails what has changed something and left no entry in the audit trail: for tests. */
+  checkAudit?: boolean;
+}
+
 export function mount(
   app: Hono<AppEnv>,
   prefix: string,
   endpoints: readonly Endpoint[],
-  { checkAnswers = false, checkAudit = false }: { checkAnswers?: boolean; checkAudit?: boolean } = {},
+  options: MountOptions = {},
 ): void {
-  for (const { spec, handle } of endpoints) {
+  for (const endpoint of endpoints) {
+    const { spec } = endpoint;
     const guards = spec.role === "public" ? [] : [requireRole(spec.role, scopeOf(spec))];
-    app.on(spec.method.toUpperCase(), [prefix + spec.path], ...guards, async (c) => {
-      let audited = spec.method === "get" || spec.audit === false;
-      const answer = await handle({
-        c,
-        principal: c.get("principal"),
-        workspaceId: c.get("workspaceId"),
-        params: paramsOf(spec, c.req.param()) as never,
-        query: (spec.query && fitting(spec.query, c.req.query())) as never,
-        body: (spec.body && fitting(spec.body, (await readJson(c.req.raw, JSON_LIMITS)).value)) as never,
-        audit: async (tx, entry) => {
-          await auditOf(c)(tx, entry);
-          audited = true;
-        },
-      });
-      // A Response with another status is no success, or one that changed nothing (a preview).
-      const succeeded = !(answer instanceof Response) || answer.status === statusOf(spec);
-      if (checkAudit && succeeded && !audited)
-        throw new Error(`${spec.method} ${spec.path} left no entry in the audit trail`);
-      if (answer instanceof Response) return answer;
-      const [data, meta] =
-        answer instanceof Page
-          ? [answer.items, { ...answer.meta, nextCursor: answer.nextCursor }]
-          : [answer, {}];
-      if (checkAnswers) checkAnswer(spec, data, meta);
-      return ok(c, data, { status: statusOf(spec), meta });
-    });
+    app.on(spec.method.toUpperCase(), [prefix + spec.path], ...guards, (c) => answerTo(c, endpoint, options));
   }
+}
+
+async function answerTo(c: Context<AppEnv>, endpoint: Endpoint, options: MountOptions): Promise<Response> {
+  const { spec } = endpoint;
+  const params = paramsOf(spec, c.req.param());
+  const query = spec.query && fitting(spec.query, c.req.query());
+  if (spec.upload) refuseEncoded(c.req.raw);
+  const json = spec.body ? await readJson(c.req.raw, JSON_LIMITS) : null;
+  const body = spec.body && fitting(spec.body, json?.value);
+  const given = { params, query, body } as Pick<EndpointRequest<EndpointSpec>, "params" | "query" | "body">;
+
+  const begun = await begin(c, spec, json?.text ?? null, options);
+  if ("replayed" in begun) {
+    c.header("Idempotent-Replayed", "true");
+    return ok(c, begun.replayed.data, { status: statusOf(spec), meta: begun.replayed.meta });
+  }
+  const { attempt } = begun;
+  try {
+    const answer = await carryOut(c, endpoint, given, attempt, options);
+    if (answer instanceof Response) {
+      await attempt?.release();
+      return answer;
+    }
+    const [data, meta] =
+      answer instanceof Page
+        ? [answer.items, { ...answer.meta, nextCursor: answer.nextCursor }]
+        : [answer, {}];
+    if (options.checkAnswers) checkAnswer(spec, data, meta);
+    await attempt?.answered({ data, meta });
+    return ok(c, data, { status: statusOf(spec), meta });
+  } catch (error) {
+    await attempt?.release();
+    throw error;
+  }
+}
+
+interface Answered {
+  data: unknown;
+  meta: object;
+}
+type Begun = { replayed: Answered } | { attempt: Attempt<Answered> | null };
+
+const IdempotencyKey = z.string().regex(/^[\x21-\x7e]{1,255}$/);
+
+/** Claims the request's Idempotency-Key, where it has one. */
+async function begin(
+  c: Context<AppEnv>,
+  spec: EndpointSpec,
+  body: string | null,
+  { idempotency }: MountOptions,
+): Promise<Begun> {
+  const key = c.req.header("idempotency-key");
+  if (!idempotency || key === undefined || !isRepeatable(spec)) return { attempt: null };
+  if (!IdempotencyKey.safeParse(key).success) {
+    throw new InvalidInputError(
+      "invalid_idempotency_key",
+      "An Idempotency-Key has 1 to 255 visible ASCII characters, such as a UUID.",
+    );
+  }
+  const { kind, id } = c.get("principal");
+  const { method, path } = c.req;
+  // An upload cannot be looked at beforehand: its length stands for what it holds.
+  const content = body ?? c.req.header("content-length") ?? "";
+  const parts = [kind, id, method, path, new URL(c.req.url).search, content];
+  return idempotency.begin({ workspaceId: c.get("workspaceId"), key, parts, attemptId: c.get("requestId") });
+}
+
+async function carryOut(
+  c: Context<AppEnv>,
+  { spec, handle }: Endpoint,
+  given: Pick<EndpointRequest<EndpointSpec>, "params" | "query" | "body">,
+  attempt: Attempt<Answered> | null,
+  { checkAudit }: MountOptions,
+): Promise<unknown> {
+  let audited = spec.method === "get" || spec.audit === false;
+  const answer = await handle({
+    c,
+    principal: c.get("principal"),
+    workspaceId: c.get("workspaceId"),
+    ...given,
+    audit: async (tx, entry) => {
+      await attempt?.markDone(tx);
+      await auditOf(c)(tx, entry);
+      audited = true;
+    },
+  });
+  // A Response with another status is no success, or one that changed nothing (a preview).
+  const succeeded = !(answer instanceof Response) || answer.status === statusOf(spec);
+  if (checkAudit && succeeded && !audited)
+    throw new Error(`${spec.method} ${spec.path} left no entry in the audit trail`);
+  return answer;
 }
 
 /** Entries of the audit trail for this request: who asks, from where, and the request's id are filled in. */

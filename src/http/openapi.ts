@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document of the API, from the same statements that the routes are made of. */
 import { z } from "zod";
-import { type Endpoint, type EndpointSpec, scopeOf, statusOf } from "./endpoint.ts";
+import { type Endpoint, type EndpointSpec, isRepeatable, scopeOf, statusOf } from "./endpoint.ts";
 
 type JsonSchema = Record<string, unknown>;
 
@@ -54,8 +54,6 @@ function bodyOf({ body, upload }: EndpointSpec): JsonSchema {
   return { requestBody: { required, content: { "application/json": { schema: schemaOf(body, "input") } } } };
 }
 
-const creates = ({ method, status }: EndpointSpec) => method === "post" && (status === 201 || status === 202);
-
 const IDEMPOTENCY_KEY = {
   name: "Idempotency-Key",
   in: "header",
@@ -96,7 +94,7 @@ function operation(spec: EndpointSpec): JsonSchema {
     parameters: [
       ...parameters(spec.params, "path"),
       ...parameters(spec.query, "query"),
-      ...(creates(spec) ? [IDEMPOTENCY_KEY] : []),
+      ...(isRepeatable(spec) ? [IDEMPOTENCY_KEY] : []),
     ],
     ...bodyOf(spec),
     responses: {
