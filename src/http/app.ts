@@ -4,6 +4,7 @@ import type { InngestFunction } from "inngest";
 import { serve } from "inngest/hono";
 import type { Deps } from "#src/deps.ts";
 import type { RunnablePlan } from "#src/platform/chunk-work.ts";
+import { createIdempotency } from "#src/platform/idempotency.ts";
 import { apiEndpoints } from "./endpoints.ts";
 import { type AppEnv, fail } from "./envelope.ts";
 import { errorHandler } from "./errors.ts";
@@ -15,6 +16,7 @@ import { requestLog } from "./middleware/request.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
 import { mount } from "./mount.ts";
 import { openApiDocument } from "./openapi.ts";
+import { docsRoutes } from "./routes/docs.ts";
 import { healthRoutes } from "./routes/health.ts";
 import type { FieldSources } from "./routes/jobs.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
@@ -57,8 +59,12 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced, metr
   if (config.CORS_ORIGINS.length > 0) app.use(`${API}/*`, crossOrigin(config.CORS_ORIGINS));
   app.use(`${API}/*`, authenticate(deps), rateLimit(deps.rateLimiter, config.RATE_LIMIT_PER_MINUTE));
   const endpoints = apiEndpoints(deps, { functions, plan, sources, isSynced });
-  mount(app, API, endpoints, { checkAnswers: config.NODE_ENV === "test" });
-  const document = openApiDocument(endpoints, API);
-  app.get(`${API}/openapi.json`, (c) => c.json(document));
+  const testing = config.NODE_ENV === "test";
+  mount(app, API, endpoints, {
+    idempotency: createIdempotency(deps),
+    checkAnswers: testing,
+    checkAudit: testing,
+  });
+  app.route(API, docsRoutes(openApiDocument(endpoints, API), API));
   return app;
 }
