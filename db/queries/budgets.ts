@@ -7,6 +7,7 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import type { budgetScopes } from "#db/schema/budgets.ts";
+import { executePrepared } from "./prepared.ts";
 
 export interface AccountKey {
   scope: (typeof budgetScopes)[number];
@@ -50,9 +51,11 @@ async function lockLimited(
   wanted: readonly AccountKey[],
 ): Promise<(AccountKey & { limitMicros: number; heldMicros: number | null; spentMicros: number | null })[]> {
   // Reading with FOR UPDATE keeps `setLimits` out until the transaction ends, also where there is no row to lock.
-  const { rows } = await tx.execute<
+  const { rows } = await executePrepared<
     AccountKey & Record<string, unknown> & { limitMicros: number; heldMicros: number; spentMicros: number }
-  >(sql`
+  >(
+    tx,
+    sql`
     WITH wanted AS (SELECT * FROM ${unnestKeys(wanted)} AS w (scope, key)), locked AS MATERIALIZED (
       SELECT b.scope, b.key, b.held_micros, b.spent_micros FROM budgets b
       WHERE b.workspace_id = ${workspaceId} AND (b.scope, b.key) IN (SELECT * FROM wanted)
@@ -67,7 +70,8 @@ async function lockLimited(
       FROM wanted w JOIN jobs j ON j.id = ${jobId} WHERE w.scope IN ('job', 'prospect')
     )
     SELECT scope, key, limit_micros AS "limitMicros", held_micros AS "heldMicros", spent_micros AS "spentMicros"
-    FROM limited LEFT JOIN locked USING (scope, key) WHERE limit_micros IS NOT NULL`);
+    FROM limited LEFT JOIN locked USING (scope, key) WHERE limit_micros IS NOT NULL`,
+  );
   return rows;
 }
 
@@ -77,13 +81,16 @@ async function openAccounts(
   workspaceId: string,
   accounts: readonly (AccountKey & { limitMicros: number })[],
 ): Promise<void> {
-  await tx.execute(sql`
+  await executePrepared(
+    tx,
+    sql`
     INSERT INTO budgets (workspace_id, scope, key, limit_micros)
     SELECT ${workspaceId}::uuid, scope, key, limit_micros
     FROM unnest(${sql.param(accounts.map(({ scope }) => scope))}::text[], ${sql.param(accounts.map(({ key }) => key))}::text[],
       ${sql.param(accounts.map(({ limitMicros }) => limitMicros))}::bigint[]) AS a (scope, key, limit_micros)
     ORDER BY scope, key
-    ON CONFLICT DO NOTHING`);
+    ON CONFLICT DO NOTHING`,
+  );
 }
 
 /**
@@ -98,7 +105,9 @@ export async function moveAccounts(
   if (movements.length === 0) return;
   const held = movements.map(({ heldMicros }) => heldMicros);
   const spent = movements.map(({ spentMicros }) => spentMicros);
-  await tx.execute(sql`
+  await executePrepared(
+    tx,
+    sql`
     WITH wanted AS (
       SELECT * FROM unnest(${sql.param(movements.map(({ scope }) => scope))}::text[],
         ${sql.param(movements.map(({ key }) => key))}::text[], ${sql.param(held)}::bigint[],
@@ -109,7 +118,8 @@ export async function moveAccounts(
     )
     UPDATE budgets b SET held_micros = b.held_micros + w.held, spent_micros = b.spent_micros + w.spent
     FROM locked JOIN wanted w USING (scope, key)
-    WHERE b.workspace_id = ${workspaceId} AND b.scope = locked.scope AND b.key = locked.key`);
+    WHERE b.workspace_id = ${workspaceId} AND b.scope = locked.scope AND b.key = locked.key`,
+  );
 }
 
 export interface BudgetLimit {

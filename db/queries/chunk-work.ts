@@ -7,6 +7,7 @@ import type { Tx } from "#db/client.ts";
 import type { ChunkFieldStatus } from "#db/schema/chunk-fields.ts";
 import { after } from "./instants.ts";
 import { pauseOfFunction } from "./pauses.ts";
+import { executePrepared } from "./prepared.ts";
 
 /** Which work, in which attempt, by which run. */
 export interface WorkKey {
@@ -22,12 +23,15 @@ export interface WorkKey {
 
 /** Takes the work up for this run, or says that there is none for it, or a pause. Safe to repeat by the same run. */
 export async function beginWork(tx: Tx, key: WorkKey, deadlineMs: number): Promise<boolean> {
-  const { rowCount } = await tx.execute(sql`
+  const { rowCount } = await executePrepared(
+    tx,
+    sql`
     UPDATE chunk_fields
     SET status = 'running', run_id = ${key.runId}, started_at = coalesce(started_at, now()), deadline_at = ${after(deadlineMs)}
     WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
       AND (status = 'running' AND run_id = ${key.runId}
-        OR status = 'requested' AND NOT EXISTS (${pauseOfFunction(sql`chunk_fields.field`)}))`);
+        OR status = 'requested' AND NOT EXISTS (${pauseOfFunction(sql`chunk_fields.field`)}))`,
+  );
   return rowCount === 1;
 }
 
@@ -50,10 +54,13 @@ export async function giveBackWork(tx: Tx, key: WorkKey, pauseId: string): Promi
 
 /** Still this run's work? Then its deadline starts anew, and the row is locked until the transaction ends. */
 export async function keepWork(tx: Tx, key: WorkKey, deadlineMs: number): Promise<boolean> {
-  const { rowCount } = await tx.execute(sql`
+  const { rowCount } = await executePrepared(
+    tx,
+    sql`
     UPDATE chunk_fields SET deadline_at = ${after(deadlineMs)}
     WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
-      AND run_id = ${key.runId} AND status = 'running'`);
+      AND run_id = ${key.runId} AND status = 'running'`,
+  );
   return rowCount === 1;
 }
 
@@ -69,16 +76,22 @@ export async function endWork(
   end: WorkEnd,
 ): Promise<"ended" | "already" | "superseded"> {
   const [code, message] = end.status === "failed" ? [end.code, end.message.slice(0, 500)] : [null, null];
-  const { rowCount } = await tx.execute(sql`
+  const { rowCount } = await executePrepared(
+    tx,
+    sql`
     UPDATE chunk_fields
     SET status = ${end.status}, ended_at = now(), deadline_at = NULL, error_code = ${code}, error_message = ${message}
     WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
-      AND run_id = ${key.runId} AND status = 'running'`);
+      AND run_id = ${key.runId} AND status = 'running'`,
+  );
   if (rowCount === 1) return "ended";
-  const { rows } = await tx.execute(sql`
+  const { rows } = await executePrepared(
+    tx,
+    sql`
     SELECT 1 FROM chunk_fields
     WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
-      AND run_id = ${key.runId} AND status = ${end.status}`);
+      AND run_id = ${key.runId} AND status = ${end.status}`,
+  );
   return rows.length === 1 ? "already" : "superseded";
 }
 
@@ -153,15 +166,18 @@ const isNotHeld = sql`NOT EXISTS (SELECT FROM pauses held WHERE held.id = c.wait
 
 /** Locks the chunk, so that what may start next is decided by one transaction at a time. */
 export async function lockChunk(tx: Tx, chunkId: string): Promise<LockedChunk> {
-  const { rows } = await tx.execute<LockedChunk & Record<string, unknown>>(sql`
+  const { rows } = await executePrepared<LockedChunk & Record<string, unknown>>(
+    tx,
+    sql`
     SELECT c.values_version AS "valuesVersion", c.seq, j.fields AS "jobFields"
-    FROM chunks c JOIN jobs j ON j.id = c.job_id WHERE c.id = ${chunkId} FOR UPDATE OF c`);
+    FROM chunks c JOIN jobs j ON j.id = c.job_id WHERE c.id = ${chunkId} FOR UPDATE OF c`,
+  );
   if (!rows[0]) throw new Error(`There is no chunk ${chunkId} in this workspace.`);
   return rows[0];
 }
 
 export async function countFieldResult(tx: Tx, chunkId: string): Promise<void> {
-  await tx.execute(sql`UPDATE chunks SET values_version = values_version + 1 WHERE id = ${chunkId}`);
+  await executePrepared(tx, sql`UPDATE chunks SET values_version = values_version + 1 WHERE id = ${chunkId}`);
 }
 
 export interface ChunkWork {
@@ -173,8 +189,11 @@ export interface ChunkWork {
 
 /** What has been started on the chunk, by field. */
 export async function chunkWork(tx: Tx, chunkId: string): Promise<Map<string, ChunkWork>> {
-  const { rows } = await tx.execute<ChunkWork & { field: string } & Record<string, unknown>>(sql`
-    SELECT field, status, version, ended_at IS NOT NULL AS "endedOnce" FROM chunk_fields WHERE chunk_id = ${chunkId}`);
+  const { rows } = await executePrepared<ChunkWork & { field: string } & Record<string, unknown>>(
+    tx,
+    sql`
+    SELECT field, status, version, ended_at IS NOT NULL AS "endedOnce" FROM chunk_fields WHERE chunk_id = ${chunkId}`,
+  );
   return new Map(rows.map(({ field, ...work }) => [field, work]));
 }
 
@@ -185,12 +204,15 @@ export async function readyWork(
   ready: readonly { id: string; version: number }[],
 ): Promise<void> {
   if (ready.length === 0) return;
-  await tx.execute(sql`
+  await executePrepared(
+    tx,
+    sql`
       INSERT INTO chunk_fields AS mine (chunk_id, field, workspace_id, job_id, seq, status, version)
       SELECT ${chunk.chunkId}::uuid, id, ${chunk.workspaceId}::uuid, ${chunk.jobId}::uuid, ${chunk.seq}::int, 'ready', version
       FROM jsonb_to_recordset(${JSON.stringify(ready)}::jsonb) AS next (id text, version int)
       ON CONFLICT (chunk_id, field) DO UPDATE
-      SET status = 'ready', version = excluded.version, attempt = mine.attempt + 1, run_id = NULL, started_at = NULL`);
+      SET status = 'ready', version = excluded.version, attempt = mine.attempt + 1, run_id = NULL, started_at = NULL`,
+  );
 }
 
 /**
@@ -206,7 +228,9 @@ export async function requestReadyWork(
 ): Promise<{ chunkId: string; field: string; attempt: number }[]> {
   const open = fields.filter(({ free }) => free > 0);
   if (open.length === 0) return [];
-  const { rows } = await tx.execute<{ chunkId: string; field: string; attempt: number }>(sql`
+  const { rows } = await executePrepared<{ chunkId: string; field: string; attempt: number }>(
+    tx,
+    sql`
     -- Materialized: a sub-select with LIMIT may be run once per row, and then takes more than its limit.
     WITH picked AS MATERIALIZED (
       SELECT ready.chunk_id, ready.field
@@ -226,6 +250,7 @@ export async function requestReadyWork(
       FROM (SELECT field, count(*)::int AS chunks FROM requested GROUP BY field) more
       WHERE job_fields.job_id = ${jobId} AND job_fields.field = more.field
     )
-    SELECT chunk_id AS "chunkId", field, attempt FROM requested ORDER BY seq`);
+    SELECT chunk_id AS "chunkId", field, attempt FROM requested ORDER BY seq`,
+  );
   return rows;
 }

@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import type { Activity, tiers } from "#db/schema/prospects.ts";
 import type { FieldCounts } from "./job-fields.ts";
+import { executePrepared } from "./prepared.ts";
 
 /** What a source may know of a prospect when it is asked. */
 export interface Target {
@@ -86,7 +87,9 @@ export async function writeFieldValues(
   values: readonly NewFieldValue[],
 ): Promise<void> {
   if (values.length === 0) return;
-  await tx.execute(sql`
+  await executePrepared(
+    tx,
+    sql`
     INSERT INTO field_values (workspace_id, prospect_id, job_id, field, status, value, source, confidence_pct,
                               cost_micros, snapshot_id, error_code, observed_at, fresh_until)
     SELECT ${workspaceId}::uuid, "prospectId", ${jobId}::uuid, ${field}, status, value, source, "confidencePct",
@@ -98,7 +101,8 @@ export async function writeFieldValues(
       status = excluded.status, value = excluded.value, source = excluded.source,
       confidence_pct = excluded.confidence_pct, cost_micros = excluded.cost_micros,
       snapshot_id = excluded.snapshot_id, error_code = excluded.error_code,
-      observed_at = excluded.observed_at, fresh_until = excluded.fresh_until`);
+      observed_at = excluded.observed_at, fresh_until = excluded.fresh_until`,
+  );
 }
 
 /** Results of the job's field on the chunk. Whoever has none was skipped: failed before, or still fresh. */

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
+import { executePrepared } from "./prepared.ts";
 
 export interface FieldCounts {
   found: number;
@@ -45,7 +46,9 @@ export async function countJobFields(
   ended: string | null,
 ): Promise<{ field: string; free: number }[]> {
   const added = fields.map(({ counts, ...field }, place) => ({ ...field, ...counts, place }));
-  const { rows } = await tx.execute<{ field: string; free: number }>(sql`
+  const { rows } = await executePrepared<{ field: string; free: number }>(
+    tx,
+    sql`
     INSERT INTO job_fields AS mine (job_id, workspace_id, field, max_outstanding,
                                     found, not_found, in_review, failed, skipped, ineligible, cost_micros)
     SELECT ${jobId}::uuid, ${workspaceId}::uuid, id, "maxOutstanding",
@@ -63,6 +66,7 @@ export async function countJobFields(
       skipped = mine.skipped + excluded.skipped,
       ineligible = mine.ineligible + excluded.ineligible,
       cost_micros = mine.cost_micros + excluded.cost_micros
-    RETURNING field, max_outstanding - outstanding AS free`);
+    RETURNING field, max_outstanding - outstanding AS free`,
+  );
   return rows;
 }

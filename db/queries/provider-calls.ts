@@ -5,6 +5,7 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import { after } from "./instants.ts";
+import { executePrepared } from "./prepared.ts";
 import { SNAPSHOT_COLUMNS, type SnapshotRow, type StoredAnswer, toStoredAnswer } from "./snapshots.ts";
 
 /** One attempt at one call. */
@@ -27,7 +28,7 @@ export interface CallOrigin {
 /** Until this transaction ends nobody else decides who asks this of the provider, in this workspace. */
 export async function lockOperation(tx: Tx, origin: CallOrigin): Promise<void> {
   const key = `provider-calls:${origin.workspaceId}:${origin.provider}:${origin.operation}`;
-  await tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))`);
+  await executePrepared(tx, sql`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))`);
 }
 
 export interface NewCall {
@@ -56,7 +57,11 @@ export async function reserveCalls(
       questions.map((question) => ({ idempotencyKey, ...question })),
     )
     .toSorted((a, b) => (a.subject < b.subject ? -1 : 1));
-  const { rows } = await tx.execute<CallKey & Record<string, unknown> & { key: string; claimed: number }>(sql`
+  const { rows } = await executePrepared<
+    CallKey & Record<string, unknown> & { key: string; claimed: number }
+  >(
+    tx,
+    sql`
     WITH call AS (
       INSERT INTO provider_calls AS mine (workspace_id, job_id, field, provider, operation, as_of, repeatable,
         idempotency_key, subjects, reserved_cost_micros, lease_until)
@@ -80,7 +85,8 @@ export async function reserveCalls(
       ON CONFLICT (workspace_id, provider, operation, subject, as_of) DO NOTHING
       RETURNING 1
     )
-    SELECT id, attempts AS attempt, idempotency_key AS key, (SELECT count(*) FROM claim)::int AS claimed FROM call`);
+    SELECT id, attempts AS attempt, idempotency_key AS key, (SELECT count(*) FROM claim)::int AS claimed FROM call`,
+  );
   if (rows.length !== calls.length || rows[0]?.claimed !== claims.length) {
     throw new Error(`Subjects of ${provider} were claimed past the lock`);
   }
@@ -92,9 +98,12 @@ export async function reserveCalls(
 export async function markSending(tx: Tx, calls: readonly CallKey[]): Promise<Set<string>> {
   if (calls.length === 0) return new Set();
   return idsOf(
-    tx.execute<{ id: string }>(sql`
+    executePrepared<{ id: string }>(
+      tx,
+      sql`
       UPDATE provider_calls c SET status = 'sending' FROM ${unnestCalls(calls)} AS mine (id, attempt)
-      WHERE c.id = mine.id AND c.attempts = mine.attempt AND c.status = 'reserved' RETURNING c.id`),
+      WHERE c.id = mine.id AND c.attempts = mine.attempt AND c.status = 'reserved' RETURNING c.id`,
+    ),
   );
 }
 
@@ -151,7 +160,9 @@ export interface EndedCalls {
 export async function endCalls(tx: Tx, ends: readonly CallEnd[]): Promise<EndedCalls> {
   const calls = ends.map(({ answers: _, ...end }) => end);
   const answers = ends.flatMap(({ id, answers }) => answers.map((answer) => ({ callId: id, ...answer })));
-  const { rows } = await tx.execute<SnapshotRow & { endedCall: string | null }>(sql`
+  const { rows } = await executePrepared<SnapshotRow & { endedCall: string | null }>(
+    tx,
+    sql`
     WITH ended AS (
       UPDATE provider_calls c SET status = e.status, cost_micros = c.cost_micros + e."costMicros",
         overcharged_micros = c.overcharged_micros + e."overchargedMicros", found = c.found + e.found,
@@ -183,7 +194,8 @@ export async function endCalls(tx: Tx, ends: readonly CallEnd[]): Promise<EndedC
         AND NOT EXISTS (SELECT FROM answer a WHERE a.call_id = s.call_id AND a.subject = s.subject)
     )
     SELECT NULL AS "endedCall", * FROM stored
-    UNION ALL SELECT id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM ended`);
+    UNION ALL SELECT id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM ended`,
+  );
   return {
     ended: new Set(rows.flatMap(({ endedCall }) => endedCall ?? [])),
     answers: rows.filter(({ endedCall }) => endedCall === null).map(toStoredAnswer),

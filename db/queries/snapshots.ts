@@ -1,6 +1,7 @@
 /** What providers said, by subject and day, and who is asking right now. */
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
+import { executePrepared } from "./prepared.ts";
 import type { CallOrigin } from "./provider-calls.ts";
 
 export type StoredAnswer = {
@@ -43,16 +44,19 @@ export async function findSnapshots(
   subjects: readonly string[],
 ): Promise<SnapshotState[]> {
   const { workspaceId, jobId, field, provider, operation, day } = origin;
-  const { rows } = await tx.execute<
+  const { rows } = await executePrepared<
     SnapshotRow & { callStatus: string; callLive: boolean; own: boolean }
-  >(sql`
+  >(
+    tx,
+    sql`
     SELECT DISTINCT ON (s.subject) ${SNAPSHOT_COLUMNS}, c.status AS "callStatus",
       c.status IN ('reserved', 'sending') AND c.lease_until > now() AS "callLive",
       c.job_id = ${jobId} AND c.field = ${field} AS own
     FROM snapshots s JOIN provider_calls c ON c.id = s.call_id
     WHERE s.workspace_id = ${workspaceId} AND s.provider = ${provider} AND s.operation = ${operation}
       AND s.subject = ANY(${sql.param(subjects)}::text[]) AND (s.as_of = ${day} OR c.job_id = ${jobId})
-    ORDER BY s.subject, s.status IN ('claimed', 'lost'), s.as_of DESC`);
+    ORDER BY s.subject, s.status IN ('claimed', 'lost'), s.as_of DESC`,
+  );
   return rows.map((row) => {
     const { subject, status, callId, callStatus, callLive } = row;
     if (status === "claimed" || status === "lost") return { subject, status, callId, callStatus, callLive };

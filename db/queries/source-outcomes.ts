@@ -1,6 +1,7 @@
 /** What came of asking the sources of a field: recorded as it happens, read to order them, and to replay. */
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
+import { executePrepared } from "./prepared.ts";
 
 interface Segment {
   legalForm: string;
@@ -29,7 +30,9 @@ export async function recordOutcomes(
 ): Promise<void> {
   if (outcomes.length === 0) return;
   // Sums are written in the order of their key, so that two chunks never wait for each other in a circle.
-  await tx.execute(sql`
+  await executePrepared(
+    tx,
+    sql`
     WITH told AS (
       SELECT * FROM jsonb_to_recordset(${JSON.stringify(outcomes)}::jsonb) AS o (
         "prospectId" uuid, source text, "legalForm" text, "caenDivision" text, county text,
@@ -51,7 +54,8 @@ export async function recordOutcomes(
     ORDER BY 3, 4, 5, 6
     ON CONFLICT (workspace_id, field, source, legal_form, caen_division, county) DO UPDATE SET
       asked = s.asked + excluded.asked, found = s.found + excluded.found,
-      cost_micros = s.cost_micros + excluded.cost_micros`);
+      cost_micros = s.cost_micros + excluded.cost_micros`,
+  );
 }
 
 /** Sums of one source in a segment, or, where parts are null, in all that differ only there. */

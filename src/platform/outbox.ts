@@ -6,10 +6,14 @@
 import { sql } from "drizzle-orm";
 import type { Inngest } from "inngest";
 import { v7 as uuidv7 } from "uuid";
+import { z } from "zod";
 import { type Db, inSystem, type Tx } from "#db/client.ts";
 import { claimDueEvents, deferEvents, deleteConsumedEvents } from "#db/queries/outbox.ts";
+import { executePrepared } from "#db/queries/prepared.ts";
 import type { Logger } from "./logger.ts";
 import { outgoingTrace } from "./tracing.ts";
+
+const UUID = z.uuid();
 
 /** An event of `src/events`, made by `eventType.create(data)`. */
 interface NewEvent {
@@ -29,18 +33,23 @@ export async function addToOutbox(tx: Tx, events: NewEvent[], { sendAfterMs = 0 
     name,
     data: trace ? { ...data, trace } : data,
   }));
-  await tx.execute(sql`
+  await executePrepared(
+    tx,
+    sql`
     INSERT INTO outbox (id, workspace_id, name, data, next_send_at)
     SELECT (row->>'id')::uuid, (row->'data'->>'workspaceId')::uuid, row->>'name', row->'data',
            now() + ${sendAfterMs} * interval '1 millisecond'
-    FROM jsonb_array_elements(${JSON.stringify(rows)}::jsonb) AS row`);
+    FROM jsonb_array_elements(${JSON.stringify(rows)}::jsonb) AS row`,
+  );
 }
 
 /** Marks an event taken up: call it in the first step of the run that it starts. */
 export async function markConsumed(tx: Tx, eventId: string | undefined): Promise<void> {
-  if (!eventId) return;
-  await tx.execute(
-    sql`UPDATE outbox SET consumed_at = now() WHERE id::text = ${eventId} AND consumed_at IS NULL`,
+  // An event with another kind of id has not come from the outbox.
+  if (!UUID.safeParse(eventId).success) return;
+  await executePrepared(
+    tx,
+    sql`UPDATE outbox SET consumed_at = now() WHERE id = ${eventId} AND consumed_at IS NULL`,
   );
 }
 
