@@ -38,7 +38,7 @@ ALTER TABLE chunk_fields
   -- It was given back because of this pause, and is ready when that is lifted.
   ADD COLUMN waits_for uuid REFERENCES pauses (id);
 CREATE INDEX chunk_fields_failed_idx ON chunk_fields (workspace_id, field, ended_at) WHERE status = 'failed';
-CREATE INDEX chunk_fields_waits_for_idx ON chunk_fields (waits_for) WHERE waits_for IS NOT NULL;
+CREATE INDEX chunk_fields_waits_for_idx ON chunk_fields (waits_for, job_id, field) WHERE waits_for IS NOT NULL;
 
 -- An event whose run was not let begin: it is sent in its old place when the pause is lifted.
 ALTER TABLE outbox ADD COLUMN waits_for uuid REFERENCES pauses (id);

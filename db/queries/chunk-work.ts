@@ -2,7 +2,7 @@
  * The life of one field's (or stage's) work on a chunk: ready -> requested -> running -> done or failed.
  * Every write is fenced by the attempt and the run: a run that was taken over changes nothing.
  */
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import type { ChunkFieldStatus } from "#db/schema/chunk-fields.ts";
 import { after } from "./instants.ts";
@@ -155,11 +155,18 @@ export async function waitingWork(tx: Tx, limit: number): Promise<WaitingWork[]>
     FROM jobs j JOIN job_fields f ON f.job_id = j.id
     WHERE j.status = 'enriching' AND f.outstanding < f.max_outstanding
       AND NOT EXISTS (${pauseOfFunction(sql`f.field`)} AND p.workspace_id = j.workspace_id)
+      AND NOT ${isBlocked(sql`f.job_id`, sql`f.field`)}
       AND EXISTS (SELECT FROM chunk_fields c WHERE c.job_id = f.job_id AND c.field = f.field AND c.status = 'ready'
                     AND ${isNotHeld})
     GROUP BY j.id ORDER BY j.id LIMIT ${limit}`);
   return rows;
 }
+
+/** Whether a field's work has come to a paused provider: what comes after it waits behind it, in order. */
+const isBlocked = (jobId: SQL, field: SQL) => sql`EXISTS (
+  SELECT FROM pauses p JOIN chunk_fields before ON before.waits_for = p.id
+  WHERE p.kind = 'provider' AND p.lifted_at IS NULL AND before.job_id = ${jobId} AND before.field = ${field}
+    AND before.status = 'ready')`;
 
 /** Whether the pause that work of `chunk_fields c` waits for has been lifted. */
 const isNotHeld = sql`NOT EXISTS (SELECT FROM pauses held WHERE held.id = c.waits_for AND held.lifted_at IS NULL)`;
@@ -240,7 +247,7 @@ export async function requestReadyWork(
         SELECT chunk_id, field FROM chunk_fields c
         WHERE job_id = ${jobId} AND field = wanted.field AND status = 'ready' AND ${isNotHeld}
         ORDER BY seq LIMIT wanted.free FOR UPDATE OF c) ready
-      WHERE NOT EXISTS (${pauseOfFunction(sql`wanted.field`)})
+      WHERE NOT EXISTS (${pauseOfFunction(sql`wanted.field`)}) AND NOT ${isBlocked(sql`${jobId}`, sql`wanted.field`)}
     ), requested AS (
       UPDATE chunk_fields mine SET status = 'requested', waits_for = NULL, requested_at = now(), deadline_at = ${after(deadlineMs)}
       FROM picked WHERE mine.chunk_id = picked.chunk_id AND mine.field = picked.field

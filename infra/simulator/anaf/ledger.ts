@@ -33,10 +33,13 @@ export interface LedgerReport {
     /** The first of them. */
     askedAgainList: number[];
     leftOut: number;
+    /** The first id of each request, as they came: of the first thousand. */
+    firstOfEach: number[];
   };
 }
 
 const LIST_LIMIT = 100;
+const REQUESTS_LIMIT = 1_000;
 
 /** Times are milliseconds of a monotonic clock. Memory: a number per id, and the arrivals of the last second. */
 export class Ledger {
@@ -55,6 +58,7 @@ export class Ledger {
   #asked = new Set<number>();
   #askedAgain = new Set<number>();
   #leftOut = 0;
+  #firstOfEach: number[] = [];
   /** Answers of this day count; ids may be asked again the next day. */
   #day = "";
 
@@ -93,6 +97,7 @@ export class Ledger {
       this.#answers.clear();
     }
     this.#leftOut += leftOut.size;
+    if (ids[0] !== undefined && this.#firstOfEach.length < REQUESTS_LIMIT) this.#firstOfEach.push(ids[0]);
     for (const id of ids) {
       this.#asked.add(id);
       if (this.#answers.has(id)) this.#askedAgain.add(id);
@@ -135,6 +140,7 @@ export class Ledger {
         askedAgain: this.#askedAgain.size,
         askedAgainList: [...this.#askedAgain].slice(0, LIST_LIMIT),
         leftOut: this.#leftOut,
+        firstOfEach: [...this.#firstOfEach],
       },
     };
   }
