@@ -4,6 +4,7 @@ import { createFunctions, enrichmentPlan, fieldSources } from "#functions/regist
 import { type Config, configFromProcess } from "./config.ts";
 import { closeDeps, createDeps } from "./deps.ts";
 import { createApp, INNGEST_PATH } from "./http/app.ts";
+import { SERVER_OPTIONS } from "./http/middleware/slow-bodies.ts";
 import { syncWithEngine } from "./platform/engine-sync.ts";
 import { startOutboxRelay } from "./platform/outbox.ts";
 import { observeQueues } from "./platform/queue-metrics.ts";
@@ -38,7 +39,8 @@ const app = createApp(deps, {
   isSynced: () => synced,
   metricsText: telemetry.metricsText,
 });
-const server = serve({ fetch: app.fetch, hostname: config.HOST, port: config.PORT }, ({ port }) => {
+const listen = { hostname: config.HOST, port: config.PORT, serverOptions: SERVER_OPTIONS };
+const server = serve({ fetch: app.fetch, ...listen }, ({ port }) => {
   logger.info({ url: `http://${config.HOST}:${port}` }, "listening");
 });
 

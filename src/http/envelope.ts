@@ -21,6 +21,8 @@ export interface AppEnv {
     clientIp: string | null;
     workspaceId: string;
     principal: Principal;
+    /** Ends the connection when the body does not come. */
+    bodyTimer?: NodeJS.Timeout;
     /** Why credentials that came along were not accepted. */
     refusal?: UnauthorizedError;
   };

@@ -15,12 +15,15 @@ import {
 } from "./endpoint.ts";
 import { type AppEnv, ok } from "./envelope.ts";
 import { invalidRequest } from "./errors.ts";
-import { JSON_LIMITS, readJson, refuseEncoded } from "./json-body.ts";
+import { type BodyLimits, JSON_LIMITS, readJson, refuseEncoded } from "./json-body.ts";
 import { requireRole } from "./middleware/require-role.ts";
+import { awaitUpload, BODY_PATIENCE } from "./middleware/slow-bodies.ts";
 
 export interface MountOptions {
   /** Without it an Idempotency-Key is of no avail. */
   idempotency?: Idempotency;
+  /** Default: {@link JSON_LIMITS}. */
+  bodyLimits?: BodyLimits;
   /** Parses each answer as it will be sent, so that the documentation cannot be wrong: for tests. */
   checkAnswers?: boolean;
   /** Fails what has changed something and left no entry in the audit trail: for tests. */
@@ -44,8 +47,11 @@ async function answerTo(c: Context<AppEnv>, endpoint: Endpoint, options: MountOp
   const { spec } = endpoint;
   const params = paramsOf(spec, c.req.param());
   const query = spec.query && fitting(spec.query, c.req.query());
-  if (spec.upload) refuseEncoded(c.req.raw);
-  const json = spec.body ? await readJson(c.req.raw, JSON_LIMITS) : null;
+  if (spec.upload) {
+    refuseEncoded(c.req.raw);
+    awaitUpload(c, BODY_PATIENCE);
+  }
+  const json = spec.body ? await readJson(c.req.raw, options.bodyLimits ?? JSON_LIMITS) : null;
   const body = spec.body && fitting(spec.body, json?.value);
   const given = { params, query, body } as Pick<EndpointRequest<EndpointSpec>, "params" | "query" | "body">;
 
