@@ -14,6 +14,7 @@ import { observe } from "./middleware/observe.ts";
 import { rateLimit } from "./middleware/rate-limit.ts";
 import { requestLog } from "./middleware/request.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
+import { BODY_PATIENCE, slowBodies } from "./middleware/slow-bodies.ts";
 import { mount } from "./mount.ts";
 import { openApiDocument } from "./openapi.ts";
 import { docsRoutes } from "./routes/docs.ts";
@@ -41,7 +42,7 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced, metr
   app.notFound((c) =>
     fail(c, 404, { code: "not_found", message: `There is nothing at ${c.req.method} ${c.req.path}.` }),
   );
-  app.use(requestLog(logger, config.TRUSTED_PROXIES), securityHeaders);
+  app.use(requestLog(logger, config.TRUSTED_PROXIES), securityHeaders, slowBodies(BODY_PATIENCE));
   app.use("/api/v1/*", observe);
 
   // The engine signs its calls; the SDK verifies them.
