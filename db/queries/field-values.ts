@@ -31,7 +31,7 @@ interface ChunkField {
 }
 
 /**
- * Prospects of the chunk that still need the field: not failed or merged away, and no value that is fresh or this job's own.
+ * Prospects of the chunk that still need the field: not failed, merged away or objected, and no value that is fresh or this job's own.
  * @param needs fields whose values are to be told, too
  * @param attributes and so attributes of the golden record
  */
@@ -59,7 +59,8 @@ export async function targetsOfField(
     FROM chunks c
     CROSS JOIN LATERAL unnest(c.prospect_ids) WITH ORDINALITY AS member (id, place)
     JOIN prospects p ON p.id = member.id
-    WHERE c.id = ${chunkId} AND p.status <> 'failed' AND p.merged_into IS NULL AND NOT EXISTS (
+    WHERE c.id = ${chunkId} AND p.status <> 'failed' AND p.merged_into IS NULL AND p.objected_at IS NULL
+      AND NOT EXISTS (
       SELECT 1 FROM field_values v WHERE v.prospect_id = p.id AND v.field = ${field}
         AND (v.job_id = ${jobId} OR (v.fresh_until > now() AND v.status <> 'failed')))
     ORDER BY member.place`);

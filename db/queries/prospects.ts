@@ -15,10 +15,14 @@ export interface ProspectFilter {
   deadLetters?: DeadLetterFilter | undefined;
 }
 
-/** The condition that a filter stands for, on `prospects`. Those merged away are nowhere listed or worked on. */
+/**
+ * The condition that a filter stands for, on `prospects`. Those merged away, and those who have objected, are nowhere
+ * listed or worked on.
+ */
 export function matchingProspects(filter: ProspectFilter): SQL | undefined {
   return and(
     isNull(prospects.mergedInto),
+    isNull(prospects.objectedAt),
     filter.importId ? eq(prospects.importId, filter.importId) : undefined,
     filter.status ? eq(prospects.status, filter.status) : undefined,
     filter.tier ? eq(prospects.tier, filter.tier) : undefined,

@@ -26,6 +26,12 @@ export const sealedColumns: readonly SealedColumn[] = [
     workspaceId: "workspace_id",
     field: "'idempotency_keys.answer:' || key_sha256",
   },
+  {
+    table: "suppression_peppers",
+    column: "sealed",
+    workspaceId: "workspace_id",
+    field: "'suppression_peppers.sealed'",
+  },
   ...["secret_sealed", "previous_sealed"].map((column) => ({
     table: "webhook_sources",
     column,

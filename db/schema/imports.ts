@@ -39,4 +39,6 @@ export const imports = pgTable("imports", {
   deadlineAt: instant("deadline_at"),
   createdAt: createdAt(),
   endedAt: instant("ended_at"),
+  /** When retention has removed the uploaded files. */
+  filesRemovedAt: instant("files_removed_at"),
 });

@@ -72,4 +72,6 @@ export const prospects = pgTable("prospects", {
   matchDomain: text("match_domain").generatedAlwaysAs(sql`left(golden #>> '{domain,value}', 254)`),
   matchPhone: text("match_phone").generatedAlwaysAs(sql`left(golden #>> '{phone,value}', 254)`),
   matchEmail: text("match_email").generatedAlwaysAs(sql`left(golden #>> '{email,value}', 254)`),
+  /** Since when nobody may work on it, because the person has objected. */
+  objectedAt: instant("objected_at"),
 });
