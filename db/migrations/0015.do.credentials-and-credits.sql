@@ -58,13 +58,11 @@ CREATE TABLE credit_entries (
     WHEN 'grant' THEN balance_micros > 0 AND reserved_micros = 0
     WHEN 'adjust' THEN balance_micros <> 0 AND reserved_micros = 0
     WHEN 'reserve' THEN balance_micros < 0 AND reserved_micros = -balance_micros
-    WHEN 'settle' THEN balance_micros >= 0 AND reserved_micros < 0 AND balance_micros <= -reserved_micros
+    WHEN 'settle' THEN balance_micros >= 0 AND balance_micros < -reserved_micros
     WHEN 'refund' THEN balance_micros > 0 AND reserved_micros = -balance_micros
     ELSE false END),
   CONSTRAINT credit_entries_ends_check CHECK ((kind IN ('settle', 'refund')) = (reservation_id IS NOT NULL))
 );
--- Open reservations are found by what they are for.
-CREATE INDEX credit_entries_reference_idx ON credit_entries (workspace_id, reference) WHERE kind = 'reserve';
 
 -- Beneath the code: an account moves with its ledger, and in no other way.
 CREATE FUNCTION move_credit_accounts() RETURNS trigger LANGUAGE plpgsql AS $$

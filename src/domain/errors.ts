@@ -22,6 +22,16 @@ export class NotFoundError extends AppError {}
 /** The request contradicts what is already there. HTTP 409. */
 export class ConflictError extends AppError {}
 
+/** The workspace's credits do not cover it. HTTP 402. */
+export class InsufficientCreditsError extends AppError {
+  constructor(wantedMicros: number, balanceMicros: number) {
+    super(
+      "insufficient_credits",
+      `It takes ${wantedMicros} micro-euros, and the balance is ${balanceMicros}: grant more credits.`,
+    );
+  }
+}
+
 /** No or wrong key. HTTP 401. */
 export class UnauthorizedError extends AppError {}
 

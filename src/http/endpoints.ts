@@ -5,6 +5,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { approvalEndpoints } from "./routes/approvals.ts";
 import { budgetEndpoints } from "./routes/budgets.ts";
 import { credentialEndpoints } from "./routes/credentials.ts";
+import { creditEndpoints } from "./routes/credits.ts";
 import { deadLetterEndpoints } from "./routes/dead-letters.ts";
 import { importEndpoints } from "./routes/imports.ts";
 import { jobEndpoints } from "./routes/jobs.ts";
@@ -30,5 +31,6 @@ export const apiEndpoints = (
   ...credentialEndpoints(deps),
   ...providerCallEndpoints(deps),
   ...budgetEndpoints(deps),
+  ...creditEndpoints(deps),
   ...referenceEndpoints(deps),
 ];

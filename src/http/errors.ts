@@ -7,6 +7,7 @@ import {
   AppError,
   ConflictError,
   ForbiddenError,
+  InsufficientCreditsError,
   InvalidInputError,
   NotFoundError,
   RateLimitError,
@@ -38,6 +39,7 @@ function statusOf(error: AppError): ContentfulStatusCode {
   if (error instanceof InvalidInputError) return 422;
   if (error instanceof NotFoundError) return 404;
   if (error instanceof ConflictError) return 409;
+  if (error instanceof InsufficientCreditsError) return 402;
   if (error instanceof UnauthorizedError) return 401;
   if (error instanceof ForbiddenError) return 403;
   if (error instanceof RateLimitError) return 429;
