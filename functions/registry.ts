@@ -1,12 +1,14 @@
 /** Every Inngest function that the app serves. */
 import type { InngestFunction } from "inngest";
 import type { Deps } from "#src/deps.ts";
+import { webhookSources } from "#src/providers/webhooks.ts";
 import { applyApproval } from "./enrichment/apply-approval.ts";
 import { createChunkFunction } from "./enrichment/define-chunk-function.ts";
 import { importRegistry } from "./enrichment/import-registry.ts";
 import { type LoadedPlan, loadPlan } from "./enrichment/load-plan.ts";
 import { fields, stages } from "./enrichment/plan.ts";
 import { startJob } from "./enrichment/start-job.ts";
+import { normaliseWebhooks } from "./webhooks/normalise-webhooks.ts";
 
 /** The plan of this release, with its functions loaded. */
 export const enrichmentPlan: LoadedPlan = await loadPlan(
@@ -22,6 +24,7 @@ export function createFunctions(deps: Deps, plan: LoadedPlan = enrichmentPlan): 
     startJob(deps, plan),
     applyApproval(deps, plan),
     ...plan.functions.map((definition) => createChunkFunction(deps, plan, definition)),
+    ...[...webhookSources.values()].map((source) => normaliseWebhooks(deps, source)),
   ];
 }
 

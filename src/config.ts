@@ -41,6 +41,8 @@ export const configSchema = z.object({
   PORT: port.default(3000),
   /** Where the engine reaches this app; default http://HOST:PORT. */
   APP_URL: z.url().optional(),
+  /** Where providers reach this app, from outside; default APP_URL. */
+  PUBLIC_URL: z.url().optional(),
   /** What services of ours send as X-Service-Key: they may do everything. Unset: users and API keys only. */
   SERVICE_KEY: serviceKey.optional(),
   /** While the key is changed: the former one, which is accepted, too. */

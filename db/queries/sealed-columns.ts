@@ -26,6 +26,12 @@ export const sealedColumns: readonly SealedColumn[] = [
     workspaceId: "workspace_id",
     field: "'idempotency_keys.answer:' || key_sha256",
   },
+  ...["secret_sealed", "previous_sealed"].map((column) => ({
+    table: "webhook_sources",
+    column,
+    workspaceId: "workspace_id",
+    field: "'webhook_sources.secret:' || provider",
+  })),
   {
     table: "suppression_peppers",
     column: "sealed",

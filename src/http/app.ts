@@ -21,6 +21,7 @@ import { docsRoutes } from "./routes/docs.ts";
 import { healthRoutes } from "./routes/health.ts";
 import type { FieldSources } from "./routes/jobs.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
+import { webhookRoutes } from "./webhooks/receive.ts";
 
 export const INNGEST_PATH = "/api/inngest";
 const API = "/api/v1";
@@ -56,6 +57,7 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced, metr
 
   app.route("/", healthRoutes(deps, isSynced));
   app.route("/", metricsRoutes(deps, metricsText));
+  app.route("/", webhookRoutes(deps));
 
   if (config.CORS_ORIGINS.length > 0) app.use(`${API}/*`, crossOrigin(config.CORS_ORIGINS));
   app.use(`${API}/*`, authenticate(deps), rateLimit(deps.rateLimiter, config.RATE_LIMIT_PER_MINUTE));

@@ -15,6 +15,7 @@ import { prospectEndpoints } from "./routes/prospects.ts";
 import { providerCallEndpoints } from "./routes/provider-calls.ts";
 import { providerEndpoints } from "./routes/providers.ts";
 import { referenceEndpoints } from "./routes/reference.ts";
+import { webhookInEndpoints } from "./routes/webhooks-in.ts";
 
 export const apiEndpoints = (
   deps: Deps,
@@ -33,4 +34,5 @@ export const apiEndpoints = (
   ...budgetEndpoints(deps),
   ...creditEndpoints(deps),
   ...referenceEndpoints(deps),
+  ...webhookInEndpoints(deps),
 ];

@@ -23,6 +23,7 @@ const make = () => {
       unit: "ms",
       advice: { explicitBucketBoundaries: [10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 15_000, 60_000] },
     }),
+    webhooksIn: meter.createCounter("webhooks.in", { description: "Webhooks of providers, by outcome" }),
     httpDuration: meter.createHistogram("http.server.request.duration", {
       description: "Requests of the API, by route and status",
       unit: "s",

@@ -5,6 +5,7 @@ import { sweepOverdueImports } from "./import-work.ts";
 import { sweepCancelledJobs } from "./operations/cancel-job.ts";
 import { sweepHeldEvents } from "./operations/pauses.ts";
 import { sweepDeadCalls } from "./unanswered-calls.ts";
+import { sweepWebhooks } from "./webhooks-in/sweep.ts";
 
 const EVERY_MS = 5000;
 
@@ -21,6 +22,7 @@ export function startSweeper(deps: ChunkWorkDeps, plan: RunnablePlan): () => Pro
       await sweepWaitingWork(deps, plan);
       await sweepDeadCalls(deps);
       await sweepExpiredApprovals(deps);
+      await sweepWebhooks(deps);
     } catch (error) {
       if (!stopped) deps.logger.warn({ err: error }, "sweeping failed, trying again");
     }

@@ -1,0 +1,122 @@
+/** From stored bodies to inbound events. What cannot be read stays, with the reason, for a person to look at. */
+import { z } from "zod";
+import { type Db, inWorkspace } from "#db/client.ts";
+import { insertInboundEvents, type NewInboundEvent } from "#db/queries/inbound-events.ts";
+import {
+  type EndedDelivery,
+  endDeliveries,
+  lockReceived,
+  type StoredDelivery,
+} from "#db/queries/webhook-deliveries.ts";
+import type { InboundEvent } from "#src/domain/inbound/inbound-event.ts";
+import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
+import { beginUnlessPaused } from "../operations/pauses.ts";
+import type { WebhookSource } from "./source.ts";
+
+/** Reads those of the deliveries that nobody has read yet, and marks the event consumed, in one transaction. */
+export function normaliseDeliveries(
+  db: Db,
+  source: WebhookSource,
+  asked: { workspaceId: string; deliveryIds: string[]; functionId: string; eventId: string | undefined },
+): Promise<{ status: "paused" } | { status: "done"; deliveries: number; events: number; unparsed: number }> {
+  const { workspaceId, deliveryIds, functionId, eventId } = asked;
+  return inWorkspace(db, workspaceId, async (tx) => {
+    if (!(await beginUnlessPaused(tx, functionId, eventId))) return { status: "paused" as const };
+    const deliveries = await lockReceived(tx, { provider: source.slug, ids: deliveryIds });
+    const read = deliveries.map((delivery) => readDelivery(source, delivery));
+    const events = await insertInboundEvents(
+      tx,
+      workspaceId,
+      read.flatMap((each) => each.events),
+    );
+    await endDeliveries(
+      tx,
+      read.map(({ ended }) => ended),
+    );
+    const unparsed = read.filter(({ ended }) => ended.status === "unparsed").length;
+    return { status: "done" as const, deliveries: deliveries.length, events, unparsed };
+  });
+}
+
+/** Whatever stands in the body, there is an answer: one bad delivery must not hold up those beside it. */
+export function readDelivery(
+  source: WebhookSource,
+  { id, headers, body }: StoredDelivery,
+): { ended: EndedDelivery; events: NewInboundEvent[] } {
+  try {
+    const { eventType, events } = source.read(parseBody(body), headers);
+    return {
+      ended: {
+        id,
+        status: events.length > 0 ? "normalised" : "ignored",
+        eventType: storable(eventType, 200),
+        problem: null,
+      },
+      events: events.map((event) => ({ ...cleaned(event), deliveryId: id, provider: source.slug })),
+    };
+  } catch (error) {
+    return { ended: { id, status: "unparsed", eventType: null, problem: problemOf(error) }, events: [] };
+  }
+}
+
+class UnreadableError extends Error {}
+
+function parseBody(body: Buffer | null): unknown {
+  if (body === null) throw new UnreadableError("The body has been removed.");
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+  } catch {
+    throw new UnreadableError("The body is not UTF-8.");
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Without the parser's message: it quotes the body.
+    throw new UnreadableError("The body is not JSON.");
+  }
+}
+
+/** Paths and rules, no values. */
+function problemOf(error: unknown): string {
+  if (error instanceof UnreadableError) return error.message;
+  if (error instanceof z.ZodError) {
+    const issues = error.issues.slice(0, 10).map(({ path, code }) => `${path.join(".") || "body"} (${code})`);
+    return `Not of a shape that we know: ${issues.join(", ")}`;
+  }
+  return `It could not be read: ${error instanceof Error ? error.name : "unknown error"}`;
+}
+
+const MAX_REF = 300;
+const MAX_TEXT = 20_000;
+
+/** Such that Postgres takes it, and free of personal numbers where people write. */
+function cleaned(event: InboundEvent): InboundEvent {
+  const ref = (text: string | null) => (text === null ? null : storable(text, MAX_REF) || null);
+  const written = (text: string | null) =>
+    text === null ? null : maskPersonalNumbers(storable(text, MAX_TEXT)).trim() || null;
+  return {
+    ...event,
+    eventKey: storable(event.eventKey, MAX_REF),
+    messageRef: ref(event.messageRef),
+    conversationRef: ref(event.conversationRef),
+    campaignRef: ref(event.campaignRef),
+    contact: ref(event.contact),
+    account: ref(event.account),
+    subject: written(event.subject),
+    bodyText: written(event.bodyText),
+    details: Object.fromEntries(
+      Object.entries(event.details).map(([name, value]) => [
+        name,
+        typeof value === "string" ? maskPersonalNumbers(storable(value, 2_000)) : value,
+      ]),
+    ),
+  };
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it removes
+const UNSTORABLE = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g;
+
+/** No control characters but tabs and line ends, no halves of characters, no more than `length`. */
+const storable = (text: string, length: number): string =>
+  text.replace(UNSTORABLE, "").slice(0, length).toWellFormed();

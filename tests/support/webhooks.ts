@@ -1,0 +1,123 @@
+/** The app in this process, for tests of webhooks that come in. */
+import pg from "pg";
+import { inject } from "vitest";
+import { DEFAULT_WORKSPACE_ID } from "#db/schema/workspaces.ts";
+import { createFunctions } from "#functions/registry.ts";
+import type { Setup, WebhookSender } from "#infra/simulator/webhooks/sender.ts";
+import { loadConfig } from "#src/config.ts";
+import { closeDeps, createDeps, type Deps } from "#src/deps.ts";
+import type { WebhooksReceived } from "#src/events/webhooks.ts";
+import { createApp } from "#src/http/app.ts";
+import { normaliseDeliveries } from "#src/platform/webhooks-in/normalise.ts";
+import type { WebhookSource } from "#src/platform/webhooks-in/source.ts";
+import { webhookSources } from "#src/providers/webhooks.ts";
+import { createTestDatabase } from "./databases.ts";
+import { asService, TEST_SECRET_KEYS, TEST_SERVICE_KEY } from "./secret-keys.ts";
+import { seedWorkspace } from "./seed.ts";
+
+export interface WebhookApp {
+  deps: Deps;
+  /** Null: the real time. */
+  clock: { at: Date | null };
+  /** A workspace of the test's own, which `api` and `expectOf` work in from now on. */
+  newWorkspace: () => Promise<string>;
+  app: ReturnType<typeof createApp>;
+  /** Asks the database as its owner: row-level security does not apply. */
+  query: <Row extends pg.QueryResultRow>(statement: string, values?: unknown[]) => Promise<Row[]>;
+  api: Api;
+  /** Has webhooks of a simulated provider expected; answers what is entered there. */
+  expectOf: (sender: WebhookSender) => Promise<Setup>;
+  /** Does what the events in the outbox ask for, as the functions would. */
+  work: () => Promise<void>;
+  stop: () => Promise<void>;
+}
+
+type Api = (
+  method: string,
+  path: string,
+  body?: unknown,
+  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at part by part
+) => Promise<{ status: number; body: any }>;
+
+export async function startWebhookApp(): Promise<WebhookApp> {
+  const database = await createTestDatabase();
+  const owner = new pg.Pool({ connectionString: database.url, max: 1 });
+  const clock: WebhookApp["clock"] = { at: null };
+  const config = loadConfig({
+    DATABASE_URL: database.url,
+    REDIS_URL: inject("redisUrl"),
+    INNGEST_BASE_URL: "http://127.0.0.1:9",
+    INNGEST_EVENT_KEY: "test",
+    INNGEST_SIGNING_KEY: "signkey-test-00",
+    SECRET_KEYS: TEST_SECRET_KEYS,
+    SERVICE_KEY: TEST_SERVICE_KEY,
+    PUBLIC_URL: "https://app.example.test/",
+    NODE_ENV: "test",
+    LOG_LEVEL: "silent",
+  });
+  const deps: Deps = { ...createDeps(config), now: () => clock.at ?? new Date() };
+  const app = createApp(deps, {
+    functions: createFunctions(deps),
+    plan: { fields: [], stages: [], maxOutstanding: new Map() },
+    sources: new Map(),
+    isSynced: () => true,
+    metricsText: async () => "",
+  });
+  const query: WebhookApp["query"] = async (statement, values) =>
+    (await owner.query(statement, values)).rows as never;
+  let workspaceId = DEFAULT_WORKSPACE_ID;
+  const api: Api = async (method, path, body) => {
+    const headers = { ...asService, "content-type": "application/json", "x-workspace-id": workspaceId };
+    const init = body === undefined ? {} : { body: JSON.stringify(body) };
+    const response = await app.request(`/api/v1${path}`, { method, headers, ...init });
+    return { status: response.status, body: await response.json() };
+  };
+  return {
+    deps,
+    clock,
+    app,
+    query,
+    api,
+    newWorkspace: async () => {
+      workspaceId = await seedWorkspace(database.url);
+      return workspaceId;
+    },
+    expectOf: async ({ slug, secret }) => {
+      const answer = await api("PUT", `/webhook-sources/${slug}`, secret ? { secret } : {});
+      if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
+      return { ...answer.body.data.setup, ...(secret ? { secret } : {}) };
+    },
+    work: async () => {
+      const events = await query<{ id: string; data: WebhooksReceived }>(
+        "SELECT id, data FROM outbox WHERE consumed_at IS NULL ORDER BY id",
+      );
+      for (const { id, data } of events) {
+        const source = webhookSources.get(data.provider) as WebhookSource;
+        await normaliseDeliveries(deps.db, source, {
+          ...data,
+          functionId: `webhook-${data.provider}`,
+          eventId: id,
+        });
+      }
+    },
+    stop: async () => {
+      await closeDeps(deps);
+      await owner.end();
+      await database.drop();
+    },
+  };
+}
+
+/** Sends a webhook in this process; the host of its address does not matter. */
+export async function post(
+  { app }: Pick<WebhookApp, "app">,
+  {
+    url,
+    headers,
+    body,
+  }: { url: string; headers: Record<string, string>; body: string | Uint8Array<ArrayBuffer> },
+): Promise<{ status: number; body: { data: { status: string } | null; error: { code: string } | null } }> {
+  const { pathname, search } = new URL(url);
+  const response = await app.request(pathname + search, { method: "POST", headers, body });
+  return { status: response.status, body: (await response.json()) as never };
+}
