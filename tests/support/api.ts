@@ -1,7 +1,11 @@
 /** The whole API in this process, on a database of its own; and users, sessions and keys to call it with. */
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { serve } from "@hono/node-server";
 import { inject } from "vitest";
 import { inAccess } from "#db/client.ts";
 import { insertMembership, membershipsOf } from "#db/queries/memberships.ts";
@@ -26,7 +30,8 @@ export interface Answer {
   body: any;
 }
 
-export interface Api {
+export interface TestApi {
+  app: ReturnType<typeof createApp>;
   database: TestDatabase;
   deps: Deps;
   endpoints: readonly Endpoint[];
@@ -50,7 +55,7 @@ export async function startApi({
 }: {
   now?: () => Date;
   env?: Record<string, string>;
-} = {}): Promise<Api> {
+} = {}): Promise<TestApi> {
   const database = await createTestDatabase();
   const uploads = await mkdtemp(join(tmpdir(), "api-"));
   const config = loadConfig({
@@ -79,6 +84,7 @@ export async function startApi({
   };
   const app = createApp(deps, parts);
   return {
+    app,
     database,
     deps,
     endpoints: apiEndpoints(deps, parts),
@@ -108,7 +114,7 @@ export async function startApi({
 
 /** A user of that role, whose password is {@link PASSWORD}. */
 export async function makeUser(
-  { deps }: Api,
+  { deps }: TestApi,
   {
     role,
     workspaceId = DEFAULT_WORKSPACE_ID,
@@ -124,7 +130,7 @@ export async function makeUser(
 }
 
 /** A session of a user in the first of their workspaces. */
-export const signInAs = ({ deps }: Api, userId: string): Promise<Tokens & { sessionId: string }> =>
+export const signInAs = ({ deps }: TestApi, userId: string): Promise<Tokens & { sessionId: string }> =>
   inAccess(deps.db, async (tx) => {
     const [membership] = await membershipsOf(tx, userId);
     if (!membership) throw new Error("The user is no member of any workspace.");
@@ -132,6 +138,21 @@ export const signInAs = ({ deps }: Api, userId: string): Promise<Tokens & { sess
   });
 
 export const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
+
+/** Puts an app on a socket, on a port of its own. */
+export async function listen(app: TestApi["app"]): Promise<{ url: string; close: () => Promise<void> }> {
+  const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }) as Server;
+  if (!server.listening) await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
 
 /** Of the range for documentation (RFC 3849), one subscriber each. */
 const someAddress = () => {

@@ -16,7 +16,7 @@ export const createWorkspace = (
     const id = await insertWorkspace(tx, workspace);
     if (!id) throw new ConflictError("slug_taken", "There is a workspace with that slug.");
     if (by.kind === "user") await insertMembership(tx, { workspaceId: id, userId: by.id, role: "owner" });
-    await enterWorkspace(tx, id);
+    await enterWorkspace(tx, by.workspaceId);
     await audit(tx, { action: "workspace.made", subject: { kind: "workspace", id } });
     return { id, ...workspace };
   });

@@ -1,0 +1,461 @@
+/** Users, sessions, invitations, API keys and workspaces, over the API. */
+import { createHash } from "node:crypto";
+import { TOTP } from "otpauth";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DEFAULT_WORKSPACE_ID } from "#db/schema/workspaces.ts";
+import { REPEAT_WITHIN_MS } from "#src/domain/access/refresh.ts";
+import {
+  type Answer,
+  bearer,
+  makeUser,
+  PASSWORD,
+  signInAs,
+  startApi,
+  type TestApi,
+} from "#tests/support/api.ts";
+import { asService } from "#tests/support/secret-keys.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+let api: TestApi;
+let owner: pg.Client;
+/** How far the app's clock is ahead. */
+let aheadMs = 0;
+
+beforeAll(async () => {
+  api = await startApi({ now: () => new Date(Date.now() + aheadMs) });
+  owner = new pg.Client({ connectionString: api.database.url });
+  await owner.connect();
+});
+afterAll(async () => {
+  await owner.end();
+  await api.stop();
+});
+
+const post = (path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+  api.request("POST", path, { body, headers });
+const get = (path: string, headers: Record<string, string>) => api.request("GET", path, { headers });
+const signIn = (email: string, more: object = {}) =>
+  post("/auth/sign-in", { email, password: PASSWORD, ...more });
+const refresh = (refreshToken: string, more: object = {}) => post("/auth/refresh", { refreshToken, ...more });
+/** A user of that role with a session. */
+async function someone(role: "owner" | "admin" | "operator" | "sales" | "viewer", workspaceId?: string) {
+  const user = await makeUser(api, { role, ...(workspaceId ? { workspaceId } : {}) });
+  const tokens = await signInAs(api, user.id);
+  return { ...user, ...tokens, headers: bearer(tokens.accessToken) };
+}
+async function makeWorkspace(slug: string): Promise<string> {
+  const made = await post("/workspaces", { slug, name: "Another" }, asService);
+  return made.body.data.id;
+}
+/** As if a minute had gone by since anybody guessed at this account. */
+const forgetAttempts = (account: string) =>
+  api.deps.redis.del(
+    `cerniq:rate:${createHash("sha256").update(`sign-in:account:${account}`).digest("base64url")}`,
+  );
+const actionsIn = async (workspaceId: string) => {
+  const { rows } = await owner.query<{ action: string }>(
+    "SELECT action FROM audit_entries WHERE workspace_id = $1 ORDER BY seq",
+    [workspaceId],
+  );
+  return rows.map(({ action }) => action);
+};
+
+describe("the service key", () => {
+  it("opens the API, in the workspace that it names", async () => {
+    const workspaceId = await makeWorkspace("of-the-service");
+    expect((await get("/auth/me", asService)).body.data).toMatchObject({
+      kind: "service",
+      role: "owner",
+      workspaceId: DEFAULT_WORKSPACE_ID,
+    });
+    const there = await get("/auth/me", { ...asService, "X-Workspace-Id": workspaceId });
+    expect(there.body.data.workspaceId).toBe(workspaceId);
+    for (const odd of ["none", "019de9a2-0000-7000-8000-000000000000", "' OR 1=1"]) {
+      const { status, body } = await get("/auth/me", { ...asService, "X-Workspace-Id": odd });
+      expect([status, body.error.code]).toEqual([404, "workspace_not_found"]);
+    }
+  });
+
+  it("is refused when it is another, and nothing is open without one", async () => {
+    const wrong: Record<string, string>[] = [
+      {},
+      { "X-Service-Key": "another-key-that-is-long-enough-0000" },
+      { "X-Service-Key": "" },
+    ];
+    for (const headers of wrong) {
+      expect((await get("/auth/me", headers)).status).toBe(401);
+    }
+  });
+
+  it("may be the former one, while it is changed", async () => {
+    const former = "the-former-service-key-0123456789abc";
+    const changed = await startApi({ env: { SERVICE_KEY_PREVIOUS: former } });
+    try {
+      for (const headers of [asService, { "X-Service-Key": former }]) {
+        expect((await changed.request("GET", "/auth/me", { headers })).status).toBe(200);
+      }
+    } finally {
+      await changed.stop();
+    }
+  });
+});
+
+describe("invitations", () => {
+  it("make a user, once, who can sign in", async () => {
+    const invited = await post(
+      "/invitations",
+      { email: " Ion.Popescu@Example.ro ", role: "operator" },
+      asService,
+    );
+    expect(invited.status).toBe(201);
+    const { token, id } = invited.body.data;
+    const listed = await get("/invitations", asService);
+    expect(listed.body.data).toContainEqual(expect.objectContaining({ id, email: "ion.popescu@example.ro" }));
+    const acceptance = { token, name: "Ion Popescu", password: PASSWORD };
+    const accepted = await post("/auth/accept-invitation", acceptance);
+    expect(accepted.body.data).toMatchObject({ workspaceId: DEFAULT_WORKSPACE_ID, role: "operator" });
+    expect((await post("/auth/accept-invitation", acceptance)).status).toBe(404);
+
+    const signedIn = await signIn("ION.popescu@example.ro");
+    expect(signedIn.body.data).toMatchObject({ role: "operator", expiresInSeconds: 900 });
+    expect(signedIn.headers.get("cache-control")).toBe("no-store");
+    const me = await get("/auth/me", bearer(signedIn.body.data.accessToken));
+    expect(me.body.data).toMatchObject({
+      kind: "user",
+      id: accepted.body.data.userId,
+      user: { email: "ion.popescu@example.ro", name: "Ion Popescu", hasTotp: false },
+    });
+    const again = await post("/invitations", { email: "ion.popescu@example.ro", role: "viewer" }, asService);
+    expect([again.status, again.body.error.code]).toEqual([409, "already_a_member"]);
+  });
+
+  it("end when they are taken back, replaced by another, or a week old", async () => {
+    const invite = async () =>
+      (await post("/invitations", { email: "maria@example.ro", role: "viewer" }, asService)).body.data;
+    const accept = async ({ token }: { token: string }) =>
+      (await post("/auth/accept-invitation", { token, name: "Maria", password: PASSWORD })).status;
+    const replaced = await invite();
+    const revoked = await invite();
+    expect(await accept(replaced)).toBe(404);
+    expect((await api.request("DELETE", `/invitations/${revoked.id}`, { headers: asService })).status).toBe(
+      200,
+    );
+    expect(await accept(revoked)).toBe(404);
+    const old = await invite();
+    aheadMs = 7 * DAY_MS + 1000;
+    expect(await accept(old)).toBe(404);
+    aheadMs = 0;
+    expect(await accept(old)).toBe(200);
+  });
+
+  it("make one who has an account a member, if they prove that it is theirs", async () => {
+    const user = await makeUser(api, { role: "viewer" });
+    const workspaceId = await makeWorkspace("second");
+    const there = { ...asService, "X-Workspace-Id": workspaceId };
+    const { token } = (await post("/invitations", { email: user.email, role: "admin" }, there)).body.data;
+    const accept = (password: string) => post("/auth/accept-invitation", { token, name: "x", password });
+    expect((await accept("another password")).status).toBe(401);
+    expect((await accept(PASSWORD)).body.data).toEqual({ userId: user.id, workspaceId, role: "admin" });
+
+    const { accessToken, refreshToken } = (await signIn(user.email)).body.data;
+    expect((await get("/auth/me", bearer(accessToken))).body.data.workspaceId).toBe(DEFAULT_WORKSPACE_ID);
+    const moved = (await refresh(refreshToken, { workspaceId })).body.data;
+    expect((await get("/auth/me", bearer(moved.accessToken))).body.data).toMatchObject({
+      workspaceId,
+      role: "admin",
+    });
+    const workspaces = (await get("/workspaces", bearer(moved.accessToken))).body.data;
+    expect(workspaces.map(({ slug }: { slug: string }) => slug).sort()).toEqual(["default", "second"]);
+    expect(await actionsIn(workspaceId)).toEqual([
+      "invitation.made",
+      "invitation.accepted",
+      "session.entered",
+    ]);
+  });
+
+  it("are for no more than the inviter may", async () => {
+    const admin = await someone("admin");
+    const { status, body } = await post(
+      "/invitations",
+      { email: "x@example.ro", role: "owner" },
+      admin.headers,
+    );
+    expect([status, body.error.code]).toEqual([403, "above_own_role"]);
+  });
+});
+
+describe("a session", () => {
+  it("goes on with each refresh for 7 days, and an access token for 15 minutes", async () => {
+    const user = await someone("viewer");
+    const first = (await signIn(user.email)).body.data;
+    try {
+      aheadMs = 15 * MINUTE_MS + 1000;
+      expect((await get("/auth/me", bearer(first.accessToken))).status).toBe(401);
+      const second = (await refresh(first.refreshToken)).body.data;
+      expect((await get("/auth/me", bearer(second.accessToken))).status).toBe(200);
+      aheadMs += 7 * DAY_MS - MINUTE_MS;
+      const third = (await refresh(second.refreshToken)).body.data;
+      aheadMs += 7 * DAY_MS + MINUTE_MS;
+      expect((await refresh(third.refreshToken)).status).toBe(401);
+    } finally {
+      aheadMs = 0;
+    }
+  });
+
+  it("ends with all its tokens when a refresh token is used again, and the audit trail says so", async () => {
+    const user = await someone("viewer");
+    const first = (await signIn(user.email)).body.data;
+    const other = (await signIn(user.email)).body.data;
+    try {
+      const second = (await refresh(first.refreshToken)).body.data;
+      aheadMs = REPEAT_WITHIN_MS + 5_000;
+      expect((await refresh(first.refreshToken)).status).toBe(401);
+      expect((await get("/auth/me", bearer(second.accessToken))).status).toBe(401);
+      expect((await refresh(second.refreshToken)).status).toBe(401);
+      expect((await get("/auth/me", bearer(other.accessToken))).status).toBe(200);
+      expect(await actionsIn(DEFAULT_WORKSPACE_ID)).toContain("session.replayed");
+    } finally {
+      aheadMs = 0;
+    }
+  });
+
+  it("goes on as one when two tabs refresh at the same time, and a thief among them still shows", async () => {
+    const user = await someone("viewer");
+    const { refreshToken } = (await signIn(user.email)).body.data;
+    const answers = await Promise.all([1, 2, 3, 4].map(() => refresh(refreshToken)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    const successors = new Set(answers.map(({ body }) => body.data.refreshToken));
+    expect(successors.size).toBe(1);
+    try {
+      const [successor] = successors;
+      expect((await refresh(successor)).status).toBe(200);
+      aheadMs = REPEAT_WITHIN_MS + 5_000;
+      expect((await refresh(successor)).status).toBe(401);
+      expect((await get("/auth/me", bearer(answers[0]?.body.data.accessToken))).status).toBe(401);
+    } finally {
+      aheadMs = 0;
+    }
+  });
+
+  it("ends by sign-out, at once; others by sign-out everywhere", async () => {
+    const user = await someone("viewer");
+    const [one, two, three] = await Promise.all([1, 2, 3].map(() => signInAs(api, user.id)));
+    const alive = async (tokens: typeof one) =>
+      (await get("/auth/me", bearer(tokens?.accessToken ?? ""))).status === 200;
+    expect((await post("/auth/sign-out", undefined, bearer(one?.accessToken ?? ""))).status).toBe(200);
+    expect([await alive(one), await alive(two), await alive(three)]).toEqual([false, true, true]);
+    expect((await refresh(one?.refreshToken ?? "")).status).toBe(401);
+    const everywhere = await post("/auth/sign-out-everywhere", undefined, bearer(two?.accessToken ?? ""));
+    // The third, this one, and the one that the user came with.
+    expect(everywhere.body.data).toEqual({ ended: 3 });
+    expect([await alive(two), await alive(three)]).toEqual([false, false]);
+  });
+
+  it("ends when the password is changed elsewhere, and only the new password signs in", async () => {
+    const user = await someone("viewer");
+    const other = await signInAs(api, user.id);
+    const change = (currentPassword: string) =>
+      post("/auth/password", { currentPassword, newPassword: "an even longer password" }, user.headers);
+    expect((await change("wrong password")).status).toBe(401);
+    expect((await change(PASSWORD)).status).toBe(200);
+    expect((await get("/auth/me", user.headers)).status).toBe(200);
+    expect((await get("/auth/me", bearer(other.accessToken))).status).toBe(401);
+    expect((await signIn(user.email)).status).toBe(401);
+    expect((await signIn(user.email, { password: "an even longer password" })).status).toBe(200);
+  });
+});
+
+describe("an authenticator app", () => {
+  it("is asked for after its first code; each code counts once; recovery codes help out", async () => {
+    const user = await someone("operator");
+    const enrolled = await post("/auth/totp", { password: PASSWORD }, user.headers);
+    const { secret, uri } = enrolled.body.data;
+    expect(uri).toMatch(/^otpauth:\/\/totp\/Cerniq:/);
+    const { rows } = await owner.query("SELECT totp_secret FROM users WHERE id = $1", [user.id]);
+    expect(rows[0].totp_secret).toMatch(/^v1\./);
+    expect((await signIn(user.email)).status).toBe(200);
+
+    const totp = new TOTP({ secret });
+    const [first, next] = [0, 30_000].map((ms) => totp.generate({ timestamp: Date.now() + ms }));
+    const confirm = (code = "") => post("/auth/totp/confirm", { code }, user.headers);
+    expect((await confirm("000000")).status).toBe(401);
+    const { recoveryCodes } = (await confirm(first)).body.data;
+    expect(recoveryCodes).toHaveLength(10);
+    expect((await post("/auth/totp", { password: PASSWORD }, user.headers)).status).toBe(409);
+
+    const attempt = async (more: object) => {
+      await forgetAttempts(user.email);
+      const { status, body } = await signIn(user.email, more);
+      return body.error?.code ?? status;
+    };
+    expect(await attempt({})).toBe("totp_required");
+    expect(await attempt({ code: first })).toBe("wrong_code"); // it confirmed the app
+    expect(await attempt({ code: next })).toBe(200);
+    expect(await attempt({ code: next })).toBe("wrong_code");
+    expect(await attempt({ code: recoveryCodes[3].toUpperCase() })).toBe(200);
+    expect(await attempt({ code: recoveryCodes[3] })).toBe("wrong_code");
+    // Nothing is told to who does not know the password.
+    expect(await attempt({ password: "another password" })).toBe("wrong_credentials");
+
+    await forgetAttempts(user.id);
+    const remove = (body: object) => post("/auth/totp/remove", body, user.headers);
+    expect((await remove({ password: PASSWORD })).status).toBe(401);
+    expect((await remove({ password: PASSWORD, code: recoveryCodes[0] })).status).toBe(200);
+    expect(await attempt({})).toBe(200);
+  });
+});
+
+describe("members", () => {
+  it("are listed without anything that a sign-in could be made of", async () => {
+    const admin = await someone("admin");
+    const { body } = await get("/users?limit=200", admin.headers);
+    expect(body.data).toContainEqual(
+      expect.objectContaining({ id: admin.id, email: admin.email, role: "admin" }),
+    );
+    expect(JSON.stringify(body)).not.toMatch(/argon2|password|secret|recovery/i);
+  });
+
+  it("have another role from their next request on, and API keys that are too strong are revoked", async () => {
+    const admin = await someone("admin");
+    const other = await someone("owner");
+    const key = (role: string) => post("/api-keys", { name: role, role }, admin.headers);
+    const [strong, weak] = [await key("admin"), await key("viewer")];
+    const demoted = await api.request("PATCH", `/users/${admin.id}`, {
+      body: { role: "sales" },
+      headers: other.headers,
+    });
+    expect(demoted.body.data).toEqual({ id: admin.id, role: "sales", revokedApiKeys: 1 });
+    expect((await get("/auth/me", admin.headers)).body.data.role).toBe("sales");
+    expect((await get("/users", admin.headers)).status).toBe(403);
+    expect((await get("/auth/me", bearer(strong.body.data.key))).status).toBe(401);
+    expect((await get("/auth/me", bearer(weak.body.data.key))).status).toBe(200);
+  });
+
+  it("are out at once when they are removed, with the keys that they have made", async () => {
+    const [admin, other] = [await someone("admin"), await someone("admin")];
+    const { key } = (await post("/api-keys", { name: "mine", role: "viewer" }, admin.headers)).body.data;
+    const removed = await api.request("DELETE", `/users/${admin.id}`, { headers: other.headers });
+    expect(removed.body.data).toEqual({ id: admin.id, revokedApiKeys: 1 });
+    expect((await get("/auth/me", admin.headers)).status).toBe(401);
+    expect((await get("/auth/me", bearer(key))).status).toBe(401);
+    expect((await refresh(admin.refreshToken)).status).toBe(403);
+    expect((await api.request("DELETE", `/users/${admin.id}`, { headers: other.headers })).status).toBe(404);
+  });
+
+  it("keep an owner, also when two demote each other at the same time", async () => {
+    const workspaceId = await makeWorkspace("two-owners");
+    const [one, two] = [await someone("owner", workspaceId), await someone("owner", workspaceId)];
+    const demote = (who: typeof one, whom: typeof one) =>
+      api.request("PATCH", `/users/${whom.id}`, { body: { role: "viewer" }, headers: who.headers });
+    const statuses = (await Promise.all([demote(one, two), demote(two, one)]))
+      .map(({ status }) => status)
+      .sort();
+    // The second of them finds itself demoted, or the last owner.
+    expect(statuses[0]).toBe(200);
+    expect([403, 409]).toContain(statuses[1]);
+    const { rows } = await owner.query("SELECT role FROM memberships WHERE workspace_id = $1", [workspaceId]);
+    expect(rows.map(({ role }) => role).sort()).toEqual(["owner", "viewer"]);
+    const left = await api.request("DELETE", `/users/${two.id}`, {
+      headers: { ...asService, "X-Workspace-Id": workspaceId },
+    });
+    const right = await api.request("DELETE", `/users/${one.id}`, {
+      headers: { ...asService, "X-Workspace-Id": workspaceId },
+    });
+    expect([left.status, right.status].sort()).toEqual([200, 409]);
+  });
+});
+
+describe("API keys", () => {
+  it("are shown once, work as their role within their scopes, and end when they are revoked", async () => {
+    const admin = await someone("admin");
+    const wanted = { name: "reads jobs", role: "operator", scopes: ["merges:read"], requestsPerMinute: 30 };
+    const { id, key } = (await post("/api-keys", wanted, admin.headers)).body.data;
+    expect(key).toMatch(/^cq_live_[0-9A-Za-z]{49}$/);
+    const { rows } = await owner.query("SELECT * FROM api_keys WHERE id = $1", [id]);
+    expect(JSON.stringify(rows)).not.toContain(key);
+    const merges = await get("/merges", bearer(key));
+    expect(merges.status).toBe(200);
+    expect(merges.headers.get("ratelimit-limit")).toBe("30");
+    const beyond = await get("/jobs", bearer(key));
+    expect([beyond.status, beyond.body.error.code]).toEqual([403, "scope_missing"]);
+    const listed = (await get("/api-keys", admin.headers)).body.data;
+    expect(listed).toContainEqual(
+      expect.objectContaining({
+        id,
+        last4: key.slice(-4),
+        scopes: ["merges:read"],
+        lastUsedAt: expect.any(String),
+      }),
+    );
+    expect(JSON.stringify(listed)).not.toContain(key);
+    expect((await api.request("DELETE", `/api-keys/${id}`, { headers: admin.headers })).status).toBe(200);
+    expect((await get("/merges", bearer(key))).status).toBe(401);
+  });
+
+  it("write down their use once a minute", async () => {
+    const { id, key } = (await post("/api-keys", { name: "busy", role: "viewer" }, asService)).body.data;
+    const usedAfter = async (ms: number) => {
+      aheadMs = ms;
+      await get("/auth/me", bearer(key));
+      aheadMs = 0;
+      const { rows } = await owner.query<{ at: Date }>(
+        "SELECT last_used_at AS at FROM api_keys WHERE id = $1",
+        [id],
+      );
+      return rows[0]?.at.getTime();
+    };
+    const first = await usedAfter(0);
+    expect(await usedAfter(30_000)).toBe(first);
+    expect(await usedAfter(61_000)).toBeGreaterThan(first as number);
+  });
+
+  it("end at their time", async () => {
+    const expiresAt = new Date(Date.now() + 10 * MINUTE_MS).toISOString();
+    const { key } = (await post("/api-keys", { name: "short", role: "viewer", expiresAt }, asService)).body
+      .data;
+    expect((await get("/auth/me", bearer(key))).status).toBe(200);
+    aheadMs = 11 * MINUTE_MS;
+    expect((await get("/auth/me", bearer(key))).status).toBe(401);
+    aheadMs = 0;
+  });
+
+  it("may do no more than who makes them, and have scopes that there are", async () => {
+    const admin = await someone("admin");
+    const make = async (body: object, headers = admin.headers) => {
+      const made = await post("/api-keys", { name: "x", ...body }, headers);
+      return made.body.error?.code ?? made.body.data.key;
+    };
+    expect(await make({ role: "owner" })).toBe("above_own_role");
+    expect(await make({ role: "viewer", scopes: ["shoes:read"] })).toBe("unknown_scope");
+    const confined = await make({ role: "admin", scopes: ["api-keys:write", "jobs:read"] });
+    expect(await make({ role: "admin", scopes: ["users:write"] }, bearer(confined))).toBe("above_own_role");
+    expect(await make({ role: "viewer" }, bearer(confined))).toBe("above_own_role");
+    expect(await make({ role: "viewer", scopes: ["jobs:read"] }, bearer(confined))).toMatch(/^cq_live_/);
+  });
+
+  it("have no session, no password and no workspace of their own to make", async () => {
+    const { key } = (await post("/api-keys", { name: "all", role: "owner" }, asService)).body.data;
+    for (const [path, body] of [
+      ["/auth/sign-out", undefined],
+      ["/auth/password", { currentPassword: PASSWORD, newPassword: PASSWORD }],
+      ["/workspaces", { slug: "mine", name: "Mine" }],
+    ] as const) {
+      expect((await post(path, body, bearer(key))).status, path).toBe(403);
+    }
+  });
+});
+
+describe("workspaces", () => {
+  it("are made by owners, who own what they make", async () => {
+    const user = await someone("owner");
+    const made = await post("/workspaces", { slug: "founded", name: "Founded" }, user.headers);
+    expect(made.status).toBe(201);
+    const taken = await post("/workspaces", { slug: "founded", name: "Again" }, user.headers);
+    expect([taken.status, taken.body.error.code]).toEqual([409, "slug_taken"]);
+    const moved = (await refresh(user.refreshToken, { workspaceId: made.body.data.id })).body.data;
+    expect(moved).toMatchObject({ workspaceId: made.body.data.id, role: "owner" });
+  });
+});
