@@ -125,14 +125,15 @@ export const FREE = {
 export async function createContext(
   db: Db,
   caps: { maxCostMicros?: number; maxCostMicrosPerProspect?: number } = {},
+  workspaceId = DEFAULT_WORKSPACE_ID,
 ): Promise<GatewayContext> {
-  const [job] = await inWorkspace(db, DEFAULT_WORKSPACE_ID, (tx) =>
+  const [job] = await inWorkspace(db, workspaceId, (tx) =>
     tx
       .insert(jobs)
-      .values({ workspaceId: DEFAULT_WORKSPACE_ID, kind: "import", ...caps })
+      .values({ workspaceId, kind: "import", ...caps })
       .returning({ id: jobs.id }),
   );
-  return { workspaceId: DEFAULT_WORKSPACE_ID, jobId: job?.id ?? "", field: "colour" };
+  return { workspaceId, jobId: job?.id ?? "", field: "colour" };
 }
 
 /** One prospect for each subject, named in the answers by its place: `results.get(prospect[0])`. */
