@@ -5,6 +5,7 @@ import type { FunctionSpec } from "../protocol/functions.ts";
 import type { Op } from "../protocol/ops.ts";
 import { retryDelayMs } from "../scheduler/backoff.ts";
 import { goOnPartition } from "../scheduler/partitions.ts";
+import type { GateStates } from "../state/gate-states.ts";
 import { type GateRow, ItemKind, type QueueItem } from "../state/rows.ts";
 import type { RunState } from "../state/run-state.ts";
 import type { Answer, AppClient } from "./app-client.ts";
@@ -18,7 +19,12 @@ import { signalWaiters, type WaitPorts } from "./waits.ts";
 /** Connections that die under the same item count as failed attempts after this many in a row. */
 const MAX_BREAKS = 10;
 
+/** A throttled start that is held up for longer, by its commit or by reading its run, puts the next one off. */
+const HELD_UP_MS = 250;
+
 export interface ExecutorPorts extends WaitPorts {
+  /** What throttles remember. */
+  states: GateStates;
   config: EngineConfig;
   client: AppClient;
   gate: AppGate;
@@ -58,6 +64,7 @@ export class Executor {
   /** Executes one item and returns the items to do next; the item itself when its app was not reached. */
   async execute(item: QueueItem, throttled: GateRow | null): Promise<QueueItem[]> {
     const { runs, writer, registry } = this.#ports;
+    const takenAtMs = Date.now();
     const run = await runs.acquire(item.runId);
     const parent = run?.parent ? await runs.acquire(run.parent.runId) : null;
     const fn = registry.byId(item.fnId);
@@ -76,6 +83,7 @@ export class Executor {
       // The function goes on with all that is known, once that is durable; a step needs only what it was planned after.
       if (item.kind !== ItemKind.step && run.durable < run.stack.length) await writer.commit({});
       this.#tries.set(key, tries);
+      if (throttled) this.#putOffNext(throttled, Date.now() - takenAtMs);
       const next = run.ended ? [] : await this.#call(job, item);
       if (run.ended) this.#tries.delete(key);
       return next;
@@ -83,6 +91,11 @@ export class Executor {
       if (parent) runs.release(parent);
       if (run) runs.release(run);
     }
+  }
+
+  /** A start counts from its call: else the next one of its key would follow at once a call that was held up. */
+  #putOffNext({ key, state }: GateRow, heldUpMs: number): void {
+    if (heldUpMs > HELD_UP_MS) this.#ports.states.raise(key, Number(state) + heldUpMs);
   }
 
   /** Makes the steps of a checkpoint durable. "stale" when the request is not the one being executed. */

@@ -49,6 +49,12 @@ export class GateStates {
     return { key, state: JSON.stringify(state), expiresAtMs };
   }
 
+  /** Sets a number that a key in use remembers to at least this, in memory: its next row tells of it. */
+  raise(key: string, atLeast: number): void {
+    const known = this.#known.get(key);
+    if (known) known.state = Math.max(Number(known.state), atLeast);
+  }
+
   /** The rows' commit is done; or it failed, and the database is asked again. */
   written(rows: readonly GateRow[], ok: boolean): void {
     for (const { key } of rows) {
