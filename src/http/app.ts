@@ -17,6 +17,7 @@ import { securityHeaders } from "./middleware/security-headers.ts";
 import { BODY_PATIENCE, slowBodies } from "./middleware/slow-bodies.ts";
 import { mount } from "./mount.ts";
 import { openApiDocument } from "./openapi.ts";
+import { opsProxy } from "./ops-proxy.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { healthRoutes } from "./routes/health.ts";
 import type { FieldSources } from "./routes/jobs.ts";
@@ -56,6 +57,7 @@ export function createApp(deps: Deps, { functions, plan, sources, isSynced, metr
   app.on(["GET", "POST", "PUT"], INNGEST_PATH, (c) => inngest(c));
 
   app.route("/", healthRoutes(deps, isSynced));
+  app.route("/", opsProxy(deps));
   app.route("/", metricsRoutes(deps, metricsText));
   app.route("/", webhookRoutes(deps));
 

@@ -1,3 +1,4 @@
+import { setCookie } from "hono/cookie";
 import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
 import { countDeadLetters, deadLetterTargets } from "#db/queries/dead-letters.ts";
@@ -6,9 +7,14 @@ import { listPauses } from "#db/queries/pauses.ts";
 import { jobStatuses } from "#db/schema/jobs.ts";
 import { pauseKinds } from "#db/schema/pauses.ts";
 import type { Deps } from "#src/deps.ts";
-import { InvalidInputError } from "#src/domain/errors.ts";
+import { ForbiddenError, InvalidInputError } from "#src/domain/errors.ts";
 import { cleanDomain } from "#src/domain/web/domain-name.ts";
 import { cancelJob } from "#src/platform/operations/cancel-job.ts";
+import {
+  DASHBOARD_SECONDS,
+  issueDashboardSession,
+  maySeeDashboard,
+} from "#src/platform/operations/dashboard-session.ts";
 import { functionStates, idOf } from "#src/platform/operations/functions.ts";
 import { healthOfAllParts, healthStates } from "#src/platform/operations/health.ts";
 import { pause, resume } from "#src/platform/operations/pauses.ts";
@@ -16,6 +22,7 @@ import { retryDeadLetters } from "#src/platform/operations/retry-dead-letters.ts
 import type { AppParts } from "../app.ts";
 import { type Endpoint, endpoint, IdParams, Instant, Page, PageQuery } from "../endpoint.ts";
 import { ok } from "../envelope.ts";
+import { DASHBOARD, DASHBOARD_COOKIE, OPS } from "../ops-proxy.ts";
 import { WorkOptions } from "../selection.ts";
 import { DeadLetterFilter } from "./dead-letters.ts";
 
@@ -71,7 +78,7 @@ export const operationsEndpoints = (
   deps: Deps,
   { functions, plan, isSynced }: OperationsParts,
 ): Endpoint[] => {
-  const { db } = deps;
+  const { config, db } = deps;
   const pausable = {
     functions: new Set(functions.map(idOf)),
     providers: new Set(deps.providerRuntimes.map(({ slug }) => slug)),
@@ -239,6 +246,35 @@ export const operationsEndpoints = (
           paused.flatMap(({ kind, target }) => (kind === "provider" ? target : [])),
         );
         return healthOfAllParts(deps, { isSynced, pausedProviders });
+      },
+    ),
+    endpoint(
+      {
+        method: "post",
+        path: "/operations/dashboard-session",
+        tag,
+        role: "operator",
+        summary: `Gives a cookie that opens the engine's dashboard at ${DASHBOARD}/ for a quarter of an hour`,
+        description:
+          "The dashboard shows the runs of all workspaces: it is for operators of the installation's own workspace.",
+        answer: z.object({ url: z.string(), seconds: z.int() }),
+      },
+      async ({ c, workspaceId, principal, audit }) => {
+        if (!maySeeDashboard(principal)) {
+          const message = "The dashboard is for operators of the installation's own workspace.";
+          throw new ForbiddenError("forbidden", message);
+        }
+        await inWorkspace(db, workspaceId, (tx) =>
+          audit(tx, { action: "dashboard.opened", subject: { kind: "engine" } }),
+        );
+        setCookie(c, DASHBOARD_COOKIE, issueDashboardSession(deps, principal), {
+          httpOnly: true,
+          sameSite: "Strict",
+          secure: config.NODE_ENV === "production",
+          path: OPS,
+          maxAge: DASHBOARD_SECONDS,
+        });
+        return { url: `${DASHBOARD}/`, seconds: DASHBOARD_SECONDS };
       },
     ),
   ];
