@@ -54,14 +54,15 @@ test(`${ROUNDS} rounds of kill -9 lose no event, run no recorded step again and 
     for (const run of await readRuns())
       if (run.status !== 0 && !seenEnded.has(run.id)) seenEnded.set(run.id, endOf(run));
   }
-  await load.stop(60_000);
-  await eventually(async () => (await unfinished()).join() === "0,0", {
-    deadlineMs: 120_000,
-    everyMs: 250,
-  }).catch(async () => {
+  try {
+    await load.stop(60_000);
+    const message = `runs and queue items left; ${again}`;
+    const allEnded = async () => expect(await unfinished(), message).toEqual([0, 0]);
+    await eventually(allEnded, { deadlineMs: 120_000, everyMs: 250 });
+  } catch (error) {
     console.error(`Left in the queue: ${JSON.stringify(await leftovers(), null, 1)}`);
-    expect(await unfinished(), `runs and queue items left; ${again}`).toEqual([0, 0]);
-  });
+    throw error;
+  }
   const { problems, figures } = judge({
     sent: load.sent,
     signals: load.signals,
