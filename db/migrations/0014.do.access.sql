@@ -142,3 +142,7 @@ GRANT SELECT, INSERT ON memberships, workspaces TO cerniq_access;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, refresh_tokens TO cerniq_access;
 GRANT SELECT, UPDATE (last_used_at) ON api_keys TO cerniq_access;
 GRANT SELECT, UPDATE (accepted_at) ON invitations TO cerniq_access;
+
+-- The rotation of the vault's keys.
+CREATE POLICY rotation ON users TO cerniq_system USING (true) WITH CHECK (true);
+GRANT SELECT (id, totp_secret), UPDATE (totp_secret) ON users TO cerniq_system;

@@ -15,6 +15,12 @@ export interface SealedColumn {
 
 export const sealedColumns: readonly SealedColumn[] = [
   {
+    table: "users",
+    column: "totp_secret",
+    workspaceId: "NULL::uuid",
+    field: "'users.totp_secret:' || id",
+  },
+  {
     table: "provider_credentials",
     column: "sealed",
     workspaceId: "workspace_id",

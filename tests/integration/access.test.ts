@@ -1,5 +1,8 @@
 /** Users, sessions, invitations, API keys and workspaces, over the API. */
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { TOTP } from "otpauth";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -99,6 +102,36 @@ describe("the service key", () => {
       }
     } finally {
       await changed.stop();
+    }
+  });
+});
+
+describe("npm run invite", () => {
+  const run = promisify(execFile);
+  const invite = (...args: string[]) =>
+    run(process.execPath, [join(import.meta.dirname, "../../infra/access/invite.ts"), ...args], {
+      env: { ...process.env, DATABASE_URL: api.database.url },
+    });
+
+  it("lets in the first owner of a fresh installation", async () => {
+    const { stdout } = await invite("--email", "Prima@Example.ro", "--role", "owner");
+    const token = /"token": "(cqi_[^"]+)"/.exec(stdout)?.[1];
+    const accepted = await post("/auth/accept-invitation", { token, name: "Prima", password: PASSWORD });
+    expect(accepted.body.data).toMatchObject({ workspaceId: DEFAULT_WORKSPACE_ID, role: "owner" });
+    expect((await signIn("prima@example.ro")).status).toBe(200);
+  });
+
+  it("says in a sentence what is wrong", async () => {
+    const args = ["--email", "x@example.ro", "--role", "owner"];
+    for (const [given, sentence] of [
+      [["--email", "nobody"], "--email takes"],
+      [["--email", "x@example.ro", "--role", "god"], "--role takes one of owner"],
+      [[...args, "--workspace", "nowhere"], "There is no workspace nowhere."],
+    ] as const) {
+      await expect(invite(...given)).rejects.toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(sentence),
+      });
     }
   });
 });
