@@ -18,6 +18,7 @@ import { invalidRequest } from "./errors.ts";
 import { type BodyLimits, JSON_LIMITS, readJson, refuseEncoded } from "./json-body.ts";
 import { requireRole } from "./middleware/require-role.ts";
 import { awaitUpload, BODY_PATIENCE } from "./middleware/slow-bodies.ts";
+import { refuseUnstorable } from "./plain-text.ts";
 
 export interface MountOptions {
   /** Without it an Idempotency-Key is of no avail. */
@@ -45,6 +46,7 @@ export function mount(
 
 async function answerTo(c: Context<AppEnv>, endpoint: Endpoint, options: MountOptions): Promise<Response> {
   const { spec } = endpoint;
+  for (const text of [c.req.param(), c.req.query()]) refuseUnstorable(text);
   const params = paramsOf(spec, c.req.param());
   const query = spec.query && fitting(spec.query, c.req.query());
   if (spec.upload) {
@@ -52,6 +54,7 @@ async function answerTo(c: Context<AppEnv>, endpoint: Endpoint, options: MountOp
     awaitUpload(c, BODY_PATIENCE);
   }
   const json = spec.body ? await readJson(c.req.raw, options.bodyLimits ?? JSON_LIMITS) : null;
+  refuseUnstorable(json?.value);
   const body = spec.body && fitting(spec.body, json?.value);
   const given = { params, query, body } as Pick<EndpointRequest<EndpointSpec>, "params" | "query" | "body">;
 

@@ -6,8 +6,9 @@ import { roles } from "#src/domain/access/principal.ts";
 import { InvalidInputError } from "#src/domain/errors.ts";
 import { createApiKey, revokeApiKey } from "#src/platform/access/api-keys.ts";
 import { type Endpoint, endpoint, IdParams, Instant, Page, PageQuery } from "../endpoint.ts";
+import { freeText } from "../plain-text.ts";
 
-const Name = z.string().trim().min(1).max(100);
+const Name = freeText(100);
 const Scopes = z.array(z.string().max(100)).nullable().describe("Null: all that its role may.");
 const RequestsPerMinute = z.int().min(1).max(100_000).nullable().describe("Null: as everybody.");
 

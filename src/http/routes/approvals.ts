@@ -5,6 +5,7 @@ import { approvalStatuses } from "#db/schema/approvals.ts";
 import type { Deps } from "#src/deps.ts";
 import { decide } from "#src/platform/approvals.ts";
 import { type Endpoint, endpoint, IdParams, Instant, Page, PageQuery } from "../endpoint.ts";
+import { freeText } from "../plain-text.ts";
 
 const Approval = z.object({
   id: z.uuid(),
@@ -58,7 +59,7 @@ export const approvalEndpoints = ({ db }: Deps): Endpoint[] => [
       params: IdParams,
       body: z.strictObject({
         decision: z.enum(["approve", "reject"]),
-        note: z.string().max(500).optional(),
+        note: freeText(500).optional(),
       }),
       answer: z.object({ id: z.uuid(), status: z.enum(["approved", "rejected"]) }),
     },

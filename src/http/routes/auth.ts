@@ -12,6 +12,7 @@ import { confirmTwoFactor, enrolTwoFactor, removeTwoFactor } from "#src/platform
 import { networkOf } from "../client-ip.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import type { AppEnv } from "../envelope.ts";
+import { freeText } from "../plain-text.ts";
 
 /** Of an address, and of an account: whatever is guessed, a password or a code. */
 const SIGN_INS_PER_MINUTE = 5;
@@ -91,7 +92,7 @@ export const authEndpoints = (deps: Deps): Endpoint[] => [
       summary: "Makes whoever was invited a member, and a user where the address has no account",
       body: z.strictObject({
         token: Token,
-        name: z.string().trim().min(1).max(200),
+        name: freeText(200),
         password: NewPassword.describe("Of a new user; that of the account, where the address has one."),
         code: Code.optional(),
       }),

@@ -13,6 +13,7 @@ import {
   Page,
   PageQuery,
 } from "../endpoint.ts";
+import { freeText } from "../plain-text.ts";
 
 const Account = z
   .object({
@@ -38,12 +39,7 @@ const MAX_MICROS = 1_000_000_000_000_000;
 type ChangeRequest = Pick<EndpointRequest<EndpointSpec>, "workspaceId" | "principal" | "audit"> & {
   body: Omit<CreditChange, "by">;
 };
-const Reference = z
-  .string()
-  .trim()
-  .min(1)
-  .max(200)
-  .describe("Such as an invoice's number: the same one counts once.");
+const Reference = freeText(200).describe("Such as an invoice's number: the same one counts once.");
 
 export const creditEndpoints = ({ db }: Deps): Endpoint[] => {
   /** Does it, and answers what the account came to. */

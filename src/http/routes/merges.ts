@@ -5,6 +5,7 @@ import type { Deps } from "#src/deps.ts";
 import { REVIEW } from "#src/domain/matching/match.ts";
 import { findDuplicates, mergeProspects, undoMerge } from "#src/platform/merges.ts";
 import { type Endpoint, endpoint, IdParams, Page } from "../endpoint.ts";
+import { freeText } from "../plain-text.ts";
 
 const Reason = z.object({ part: z.string(), points: z.number() });
 const Compared = z.object({ id: z.uuid(), cui: z.int(), name: z.string() });
@@ -75,7 +76,7 @@ export const mergeEndpoints = ({ db, now }: Deps): Endpoint[] => [
       body: z.strictObject({
         keepId: z.uuid(),
         mergeIds: z.array(z.uuid()).min(1).max(20),
-        reason: z.string().trim().min(1).max(500),
+        reason: freeText(500),
       }),
       answer: z.object({ mergeId: z.uuid() }),
       status: 201,

@@ -23,6 +23,7 @@ import type { AppParts } from "../app.ts";
 import { type Endpoint, endpoint, IdParams, Instant, Page, PageQuery } from "../endpoint.ts";
 import { ok } from "../envelope.ts";
 import { DASHBOARD, DASHBOARD_COOKIE, OPS } from "../ops-proxy.ts";
+import { freeText } from "../plain-text.ts";
 import { WorkOptions } from "../selection.ts";
 import { DeadLetterFilter } from "./dead-letters.ts";
 
@@ -104,7 +105,7 @@ export const operationsEndpoints = (
             .max(253)
             .default("")
             .describe("The function's or provider's id, or the site's domain; none for the workspace."),
-          reason: z.string().trim().min(1).max(500),
+          reason: freeText(500),
         }),
         answer: z.object({ pauseId: z.uuid() }),
         status: 201,

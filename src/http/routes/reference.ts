@@ -8,6 +8,7 @@ import { InvalidInputError, NotFoundError } from "#src/domain/errors.ts";
 import { type DatasetId, datasets } from "#src/domain/reference/datasets.ts";
 import { importReference } from "#src/platform/reference/import-reference.ts";
 import { type Endpoint, endpoint, Instant } from "../endpoint.ts";
+import { freeText, identifier } from "../plain-text.ts";
 
 const RejectedBy = z.record(z.string(), z.int()).describe("Rows that were not kept, by reason.");
 
@@ -54,12 +55,10 @@ export const referenceEndpoints = (deps: Deps): Endpoint[] => [
           .string()
           .regex(/^(19|20)\d\d$/)
           .optional(),
-        section: z
-          .string()
-          .regex(/^[a-z0-9-]{1,20}$/)
+        section: identifier(/^[a-z0-9-]{1,20}$/)
           .optional()
           .describe("Where the register publishes a year in several files: which of them this is."),
-        fileName: z.string().min(1).max(200).default("upload"),
+        fileName: freeText(200).default("upload"),
       }),
       upload: { contentType: "application/octet-stream", description: "A CSV, Excel workbook or PDF table." },
       answer: z.object({

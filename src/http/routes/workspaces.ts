@@ -6,8 +6,9 @@ import type { Principal } from "#src/domain/access/principal.ts";
 import { ForbiddenError } from "#src/domain/errors.ts";
 import { createWorkspace } from "#src/platform/access/workspaces.ts";
 import { type Endpoint, endpoint, Page, PageQuery } from "../endpoint.ts";
+import { freeText, identifier } from "../plain-text.ts";
 
-const Slug = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$/);
+const Slug = identifier(/^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$/);
 const WorkspaceView = z.object({ id: z.uuid(), slug: z.string(), name: z.string() });
 
 export const workspaceEndpoints = (deps: Deps): Endpoint[] => [
@@ -35,7 +36,7 @@ export const workspaceEndpoints = (deps: Deps): Endpoint[] => [
       tag: "workspaces",
       role: "owner",
       summary: "Makes a workspace; the user who does is its owner, a service invites one",
-      body: z.strictObject({ slug: Slug, name: z.string().trim().min(1).max(200) }),
+      body: z.strictObject({ slug: Slug, name: freeText(200) }),
       answer: WorkspaceView,
       status: 201,
     },
