@@ -8,16 +8,17 @@ import { legalBases } from "#src/domain/privacy/purposes.ts";
 import { legalBasisRegister, registerPurpose } from "#src/platform/privacy/legal-basis.ts";
 import { object, suppress, suppressedBy } from "#src/platform/privacy/suppression.ts";
 import { type Endpoint, endpoint, IdParams, Instant, Page, PageQuery } from "../endpoint.ts";
-
-const text = (length: number) => z.string().trim().min(1).max(length);
+import { freeText, identifier } from "../plain-text.ts";
 
 const Purpose = z.strictObject({
-  title: text(200),
+  title: freeText(200),
   legalBasis: z.enum(legalBases).describe("Art. 6(1) GDPR."),
-  assessment: text(5_000).describe("The balancing test for legitimate interest, or what the basis rests on."),
-  assessmentReference: text(500).nullable().default(null).describe("Where the signed document is filed."),
-  dataCategories: z.array(text(200)).min(1).max(50),
-  retention: text(500),
+  assessment: freeText(5_000).describe(
+    "The balancing test for legitimate interest, or what the basis rests on.",
+  ),
+  assessmentReference: freeText(500).nullable().default(null).describe("Where the signed document is filed."),
+  dataCategories: z.array(freeText(200)).min(1).max(50),
+  retention: freeText(500),
 });
 const RegisteredPurpose = z.object({
   ...Purpose.shape,
@@ -28,10 +29,7 @@ const RegisteredPurpose = z.object({
 
 const Contact = z.strictObject({ kind: z.enum(suppressionKinds), value: z.string().min(1).max(300) });
 /** Names of things, so that nobody is named. */
-const Source = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,49}$/)
-  .default("api");
+const Source = identifier(/^[a-z0-9][a-z0-9._-]{0,49}$/).default("api");
 const Reason = z.enum(suppressionReasons);
 
 const Suppression = z.object({
@@ -69,7 +67,7 @@ export const privacyEndpoints = (deps: Deps): Endpoint[] => [
       role: "owner",
       summary: "Sets a purpose of the register down, or a new one",
       description: "Refused when prospects are kept on a basis that no purpose would have any more.",
-      params: z.object({ purpose: z.string().regex(/^[a-z][a-z0-9_]{1,49}$/) }),
+      params: z.object({ purpose: identifier(/^[a-z][a-z0-9_]{1,49}$/) }),
       body: Purpose,
       answer: RegisteredPurpose,
     },
@@ -153,7 +151,7 @@ export const privacyEndpoints = (deps: Deps): Endpoint[] => [
       role: "owner",
       summary: "Corrects an entry that was made by mistake: it stays, and holds no longer",
       params: IdParams,
-      body: z.strictObject({ reason: text(500).describe("For the record. Name no person.") }),
+      body: z.strictObject({ reason: freeText(500).describe("For the record. Name no person.") }),
       answer: z.object({ id: z.uuid(), status: z.literal("lifted") }),
     },
     ({ workspaceId, principal, audit, params: { id }, body: { reason } }) =>
