@@ -8,6 +8,7 @@ import { createLogger, type Logger } from "./platform/logger.ts";
 import { createProviderAccounts, type ProviderAccounts } from "./platform/provider-accounts.ts";
 import { createRateLimiter, type RateLimiter } from "./platform/rate-limit.ts";
 import { createRedis, type Redis } from "./platform/redis.ts";
+import { createSafeFetch, type SafeFetch } from "./platform/safe-fetch.ts";
 import { createVault, type Vault } from "./platform/vault.ts";
 import { catalog } from "./providers/catalog.ts";
 
@@ -26,6 +27,8 @@ export interface Deps {
   accounts: ProviderAccounts<typeof catalog>;
   /** For those who ask us, not for those whom we ask. */
   rateLimiter: RateLimiter;
+  /** For webhooks that we send. */
+  webhookFetch: SafeFetch;
   now: () => Date;
 }
 
@@ -49,6 +52,7 @@ export function createDeps(config: Config): Deps {
     providers: installation.gateways,
     providerRuntimes: installation.runtimes,
     accounts: createProviderAccounts(parts, catalog, config, installation),
+    webhookFetch: createSafeFetch(),
     now,
   };
 }

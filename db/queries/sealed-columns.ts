@@ -32,12 +32,6 @@ export const sealedColumns: readonly SealedColumn[] = [
     workspaceId: "workspace_id",
     field: "'idempotency_keys.answer:' || key_sha256",
   },
-  ...["secret_sealed", "previous_sealed"].map((column) => ({
-    table: "webhook_sources",
-    column,
-    workspaceId: "workspace_id",
-    field: "'webhook_sources.secret:' || provider",
-  })),
   {
     table: "suppression_peppers",
     column: "sealed",
@@ -49,6 +43,12 @@ export const sealedColumns: readonly SealedColumn[] = [
     column,
     workspaceId: "workspace_id",
     field: "'webhook_sources.secret:' || provider",
+  })),
+  ...["secret_sealed", "previous_sealed"].map((column) => ({
+    table: "webhook_endpoints",
+    column,
+    workspaceId: "workspace_id",
+    field: "'webhook_endpoints.secret:' || id",
   })),
 ];
 

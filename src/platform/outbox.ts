@@ -24,8 +24,13 @@ interface NewEvent {
 /**
  * Writes events into the outbox of the caller's transaction. They are sent after it commits, and only then.
  * @param sendAfterMs wait at least this long before the first sending (default none)
+ * @param eachMs each waits so much longer than the one before it (default none)
  */
-export async function addToOutbox(tx: Tx, events: NewEvent[], { sendAfterMs = 0 } = {}): Promise<void> {
+export async function addToOutbox(
+  tx: Tx,
+  events: NewEvent[],
+  { sendAfterMs = 0, eachMs = 0 } = {},
+): Promise<void> {
   if (events.length === 0) return;
   const trace = outgoingTrace();
   const rows = events.map(({ name, data }) => ({
@@ -38,8 +43,8 @@ export async function addToOutbox(tx: Tx, events: NewEvent[], { sendAfterMs = 0 
     sql`
     INSERT INTO outbox (id, workspace_id, name, data, next_send_at)
     SELECT (row->>'id')::uuid, (row->'data'->>'workspaceId')::uuid, row->>'name', row->'data',
-           now() + ${sendAfterMs} * interval '1 millisecond'
-    FROM jsonb_array_elements(${JSON.stringify(rows)}::jsonb) AS row`,
+           now() + (${sendAfterMs}::float8 + (place - 1) * ${eachMs}::float8) * interval '1 millisecond'
+    FROM jsonb_array_elements(${JSON.stringify(rows)}::jsonb) WITH ORDINALITY AS each (row, place)`,
   );
 }
 

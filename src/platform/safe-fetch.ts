@@ -1,8 +1,9 @@
 /**
- * GET of URLs that come from data (a register's WEB column, a search result, a link on a page), which anybody may have
- * written: it reaches public addresses only. Every host is resolved first, every address it has must be public, and
- * the connection goes to exactly those addresses, so that a name cannot change its mind in between (DNS rebinding).
- * Each redirect is a new URL and is checked again. Time and bytes are capped, bytes after decompression.
+ * Requests to URLs that come from data (a register's WEB column, a search result, a link on a page, a workspace's own
+ * endpoint), which anybody may have written: they reach public addresses only. Every host is resolved first, every
+ * address it has must be public, and the connection goes to exactly those addresses, so that a name cannot change its
+ * mind in between (DNS rebinding). Each redirect is a new URL and is checked again. Time and bytes are capped, bytes
+ * after decompression.
  *
  * node:http and not fetch, because a request's own `lookup` is what pins its addresses.
  */
@@ -59,12 +60,19 @@ export const SIMULATED_FAILURE = "x-simulated-failure";
 
 export interface SafeRequest {
   headers?: Record<string, string>;
+  /** Sent by POST; default: GET. */
+  body?: string;
   /** For the whole of it: all redirects, to the last byte. */
   timeoutMs: number;
   /** Of the body, decompressed. */
   maxBytes: number;
-  /** Media types that are wanted, such as "text/html". Others are not read: they are `wrong_type`, or of an error no body. */
-  contentTypes: readonly string[];
+  /** A longer body is cut there; default: it is `too_large`. */
+  cut?: boolean;
+  /**
+   * Media types that are wanted, such as "text/html". Others are not read: they are `wrong_type`, or of an error no body.
+   * "any": whatever comes.
+   */
+  contentTypes: readonly string[] | "any";
   /** Default 5. */
   maxRedirects?: number;
   signal?: AbortSignal;
@@ -125,7 +133,8 @@ async function requestOnce(
   signal: AbortSignal,
 ): Promise<Hop> {
   const { target, lookup } = await routeTo(url, options, signal);
-  const response = await send(target, lookup, { host: url.host, ...request.headers }, signal);
+  const { body, headers: given } = request;
+  const response = await send(target, { lookup, headers: { host: url.host, ...given }, body, signal });
   // Whoever reads the body hears of its errors; while nobody does they must not end the process.
   response.on("error", () => {});
   try {
@@ -135,11 +144,11 @@ async function requestOnce(
     if (REDIRECTS.has(status) && headers.location) return { location: headers.location };
     const type = headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? "";
     // Who does not say what it is may be anything; the reader finds out.
-    if (type !== "" && !request.contentTypes.includes(type)) {
+    if (type !== "" && request.contentTypes !== "any" && !request.contentTypes.includes(type)) {
       if (status < 400) throw new SafeFetchError("wrong_type");
       return { url: url.href, status, headers, body: Buffer.alloc(0) };
     }
-    return { url: url.href, status, headers, body: await readBody(response, request.maxBytes) };
+    return { url: url.href, status, headers, body: await readBody(response, request) };
   } finally {
     response.destroy();
   }
@@ -219,25 +228,31 @@ function pinnedTo(addresses: readonly string[]): LookupFunction {
 
 function send(
   url: URL,
-  lookup: LookupFunction | undefined,
-  headers: Record<string, string>,
-  signal: AbortSignal,
+  request: {
+    lookup: LookupFunction | undefined;
+    headers: Record<string, string>;
+    body: string | undefined;
+    signal: AbortSignal;
+  },
 ): Promise<IncomingMessage> {
+  const { lookup, headers, body, signal } = request;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const request = (url.protocol === "https:" ? https : http).request(url, {
+  const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+  const outgoing = (url.protocol === "https:" ? https : http).request(url, {
+    method: body === undefined ? "GET" : "POST",
     // A connection of its own: a pooled one could lead to an address that was checked for another request.
     agent: false,
-    headers: { ...headers, "accept-encoding": "gzip, br" },
+    headers: { ...headers, ...length, "accept-encoding": "gzip, br" },
     signal,
     ...(lookup ? { lookup } : {}),
   });
-  request.once("response", resolve);
-  request.on("error", (error) => reject(new SafeFetchError("unreachable", error)));
-  request.end();
+  outgoing.once("response", resolve);
+  outgoing.on("error", (error) => reject(new SafeFetchError("unreachable", error)));
+  outgoing.end(body);
   return promise;
 }
 
-async function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+async function readBody(response: IncomingMessage, { maxBytes, cut }: SafeRequest): Promise<Buffer> {
   const decompress = decompressorOf(response.headers["content-encoding"]);
   if (decompress) {
     // A pipe hands on the data and not the end of a broken connection.
@@ -250,14 +265,15 @@ async function readBody(response: IncomingMessage, maxBytes: number): Promise<Bu
     // Decompressed as it comes, a chunk at a time: a bomb is given up before it has unfolded.
     for await (const chunk of decompress ?? response) {
       bytes += chunk.length;
-      if (bytes > maxBytes) throw new SafeFetchError("too_large");
+      if (bytes > maxBytes && !cut) throw new SafeFetchError("too_large");
       chunks.push(chunk);
+      if (bytes >= maxBytes && cut) break;
     }
   } catch (error) {
     if (error instanceof SafeFetchError) throw error;
     throw new SafeFetchError("unreachable", error);
   }
-  return Buffer.concat(chunks);
+  return Buffer.concat(chunks).subarray(0, maxBytes);
 }
 
 function decompressorOf(encoding: string | undefined): Duplex | null {

@@ -6,6 +6,7 @@ import { sweepCancelledJobs } from "./operations/cancel-job.ts";
 import { sweepHeldEvents } from "./operations/pauses.ts";
 import { sweepDeadCalls } from "./unanswered-calls.ts";
 import { sweepWebhooks } from "./webhooks-in/sweep.ts";
+import { sweepDeliveries } from "./webhooks-out/deliver.ts";
 
 const EVERY_MS = 5000;
 
@@ -23,6 +24,7 @@ export function startSweeper(deps: ChunkWorkDeps, plan: RunnablePlan): () => Pro
       await sweepDeadCalls(deps);
       await sweepExpiredApprovals(deps);
       await sweepWebhooks(deps);
+      await sweepDeliveries(deps);
     } catch (error) {
       if (!stopped) deps.logger.warn({ err: error }, "sweeping failed, trying again");
     }

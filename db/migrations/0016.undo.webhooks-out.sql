@@ -1,0 +1,1 @@
+DROP TABLE endpoint_attempts, endpoint_deliveries, webhook_messages, webhook_endpoints;
