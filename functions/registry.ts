@@ -8,6 +8,7 @@ import { importRegistry } from "./enrichment/import-registry.ts";
 import { type LoadedPlan, loadPlan } from "./enrichment/load-plan.ts";
 import { fields, stages } from "./enrichment/plan.ts";
 import { startJob } from "./enrichment/start-job.ts";
+import { deliverWebhook } from "./webhooks/deliver-webhook.ts";
 import { normaliseWebhooks } from "./webhooks/normalise-webhooks.ts";
 
 /** The plan of this release, with its functions loaded. */
@@ -23,6 +24,7 @@ export function createFunctions(deps: Deps, plan: LoadedPlan = enrichmentPlan): 
     importRegistry(deps, plan),
     startJob(deps, plan),
     applyApproval(deps, plan),
+    deliverWebhook(deps),
     ...plan.functions.map((definition) => createChunkFunction(deps, plan, definition)),
     ...[...webhookSources.values()].map((source) => normaliseWebhooks(deps, source)),
   ];
