@@ -37,4 +37,16 @@ describe("the configuration", () => {
   it("refuses a service key that could be guessed", () => {
     expect(() => loadConfig({ ...complete, SERVICE_KEY: "a-key-of-16-chars" })).toThrow(/SERVICE_KEY/);
   });
+
+  it("takes sites that may call the API by their origins, and nothing else for one", () => {
+    const { CORS_ORIGINS } = loadConfig({
+      ...complete,
+      CORS_ORIGINS: "https://a.example, http://localhost:5173",
+    });
+    expect(CORS_ORIGINS).toEqual(["https://a.example", "http://localhost:5173"]);
+    expect(loadConfig(complete).CORS_ORIGINS).toEqual([]);
+    for (const CORS_ORIGINS of ["*", "a.example", "https://a.example/", "https://a.example/x", "file:///"]) {
+      expect(() => loadConfig({ ...complete, CORS_ORIGINS })).toThrow(/CORS_ORIGINS/);
+    }
+  });
 });

@@ -16,7 +16,7 @@ const origins = z
       .filter(Boolean),
   )
   .pipe(
-    z.array(z.url({ protocol: /^https?$/ }).refine((url) => new URL(url).origin === url, "is no origin")),
+    z.array(z.url({ protocol: /^https?$/ }).refine((url) => URL.parse(url)?.origin === url, "is no origin")),
   );
 const positiveMs = z.coerce.number().int().positive();
 

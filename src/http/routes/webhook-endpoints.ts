@@ -11,6 +11,7 @@ import { endpointDeliveryStatuses } from "#db/schema/endpoint-deliveries.ts";
 import { disabledReasons } from "#db/schema/webhook-endpoints.ts";
 import type { Deps } from "#src/deps.ts";
 import { NotFoundError } from "#src/domain/errors.ts";
+import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
 import { type WebhookType, webhookTypes } from "#src/domain/webhooks-out.ts";
 import {
   createEndpoint,
@@ -66,9 +67,13 @@ const DeliveryWithAttempts = Delivery.extend({
 const url = z
   .url({ protocol: /^https$/, error: "must be an https:// address" })
   .max(2_000)
-  .refine((text) => !new URL(text).username && !new URL(text).password, "must not hold a user or password");
+  // Asked of what is no URL, too.
+  .refine((text) => {
+    const parsed = URL.parse(text);
+    return !parsed?.username && !parsed?.password;
+  }, "must not hold a user or password");
 const eventTypes = z.array(z.enum(types)).min(1).max(types.length);
-const description = z.string().trim().max(500);
+const description = z.string().trim().max(500).overwrite(maskPersonalNumbers);
 
 export const webhookEndpointEndpoints = (deps: Deps): Endpoint[] => [
   endpoint(
