@@ -26,17 +26,14 @@ export async function findPauseOfFunction(tx: Tx, functionId: string): Promise<s
   return rows[0]?.id ?? null;
 }
 
-/** Ids of pauses that keep a provider, or sites of these domains, from being asked. */
+/** Ids of pauses that keep a provider, or single sites, from being asked: those by domain. */
 export async function findPausesOfProvider(
   tx: Tx,
   provider: string,
-  domains: readonly string[],
 ): Promise<{ provider: string | null; domains: ReadonlyMap<string, string> }> {
   const { rows } = await tx.execute<{ id: string; kind: PauseKind; target: string }>(sql`
     SELECT id, kind, target FROM pauses
-    WHERE lifted_at IS NULL
-      AND (kind = 'provider' AND target = ${provider}
-        OR kind = 'domain' AND target = ANY(${sql.param([...domains])}::text[]))`);
+    WHERE lifted_at IS NULL AND (kind = 'domain' OR kind = 'provider' AND target = ${provider})`);
   return {
     provider: rows.find(({ kind }) => kind === "provider")?.id ?? null,
     domains: new Map(rows.flatMap(({ kind, target, id }) => (kind === "domain" ? [[target, id]] : []))),

@@ -115,11 +115,12 @@ export function createGateway<Subject, Body>(
     const origin: CallOrigin = { workspaceId, jobId, field, provider, operation: operation.name, day };
     const unavailable = await awayBecause();
     const questions = book.questions(open);
-    const { away, held, reserved } = await inWorkspace(db, workspaceId, async (tx) => {
+    const { away, held, pausedDomains, reserved } = await inWorkspace(db, workspaceId, async (tx) => {
       const pauses = await findPauses(tx, provider, operation, questions, book.subjects(questions));
-      const { providerPauseId: pauseId, held } = pauses;
+      const { providerPauseId: pauseId, held, domains: pausedDomains } = pauses;
       const away = pauseId ? ({ status: "paused", pauseId } as const) : unavailable;
-      return { away, held, reserved: await reserve(tx, origin, pauses.free, away ? null : terms) };
+      const reserved = await reserve(tx, origin, pauses.free, away ? null : terms);
+      return { away, held, pausedDomains, reserved };
     });
     for (const { subject, pauseId } of held) book.note([subject], { status: "paused", pauseId });
     book.noteKnown(reserved);
@@ -131,7 +132,7 @@ export function createGateway<Subject, Body>(
       {
         ...{ db, logger, slots, origin, price, repeatable, leaseMs, priority, signal, stopsOthers },
         ask: ({ questions }, { signal: lost, onTurn }) =>
-          ask(book.subjects(questions), { priority, signal, lost, onTurn, asOf: day }),
+          ask(book.subjects(questions), { priority, signal, lost, onTurn, asOf: day, pausedDomains }),
       },
       reserved.calls,
     );

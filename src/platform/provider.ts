@@ -36,6 +36,8 @@ export interface RequestContext {
   onSent: () => void;
   /** The day that the answer is to be about: today in Romania, ISO 8601. */
   asOf: string;
+  /** Domains of sites that somebody has paused: not to be visited by way of another site either. */
+  pausedDomains?: ReadonlySet<string>;
   /** For what is odd in an answer: counts and paths, never values. */
   logger: Logger;
 }

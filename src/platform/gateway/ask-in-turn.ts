@@ -26,6 +26,7 @@ export interface AskOptions {
   /** Called right before the request is made. */
   onTurn: () => void;
   asOf: string;
+  pausedDomains: ReadonlySet<string>;
 }
 
 /** After a 429 without Retry-After: clients report 1.1 s as enough where a limit is by the second. */
@@ -65,7 +66,7 @@ export function createAsk<Subject, Body>(
   /** @throws ProviderError, BreakerOpenError; before `onTurn` was called nothing has been asked */
   return async function ask(
     subjects: readonly Subject[],
-    { priority, signal, lost, onTurn, asOf }: AskOptions,
+    { priority, signal, lost, onTurn, asOf, pausedDomains }: AskOptions,
   ): Promise<ReadonlyMap<string, Answer<Body>>> {
     if (breaker.state() === "open") throw new BreakerOpenError(breaker.retryAfterMs());
     const permit = await limiter.acquire({
@@ -82,7 +83,7 @@ export function createAsk<Subject, Body>(
           // A paid request that may be on its way is not broken off: its answer is worth more than the time.
           const stop = operation.repeatable ? AbortSignal.any([lost, permit.signal]) : permit.signal;
           return observedCall(provider, operation.name, subjects.length, () =>
-            operation.ask(subjects, { signal: stop, onSent: permit.sent, asOf, logger }),
+            operation.ask(subjects, { signal: stop, onSent: permit.sent, asOf, logger, pausedDomains }),
           );
         },
         (error) => (isUnsent(error) || !(error instanceof ProviderError) ? null : isOutage(error)),

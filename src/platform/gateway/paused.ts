@@ -11,6 +11,8 @@ export interface Pauses {
   free: Question[];
   /** The others. */
   held: { subject: string; pauseId: string }[];
+  /** All domains that are paused: a site may lead to another. */
+  domains: ReadonlySet<string>;
 }
 
 /** @param subjects of the questions, in their order */
@@ -22,7 +24,7 @@ export async function findPauses<Subject>(
   subjects: readonly Subject[],
 ): Promise<Pauses> {
   const domains = domainOf ? subjects.map(domainOf) : [];
-  const pauses = await findPausesOfProvider(tx, provider, domains);
+  const pauses = await findPausesOfProvider(tx, provider);
   const free: Question[] = [];
   const held: Pauses["held"] = [];
   for (const [at, question] of questions.entries()) {
@@ -30,5 +32,5 @@ export async function findPauses<Subject>(
     if (pauseId) held.push({ subject: question.subject, pauseId });
     else free.push(question);
   }
-  return { providerPauseId: pauses.provider, free, held };
+  return { providerPauseId: pauses.provider, free, held, domains: new Set(pauses.domains.keys()) };
 }

@@ -57,10 +57,17 @@ function declared({
 }: InngestFunction.Any): Pick<FunctionState, "concurrency" | "throttle" | "retries"> {
   const { concurrency, throttle, retries } = opts;
   return {
-    concurrency: typeof concurrency === "number" ? concurrency : null,
+    concurrency: overall(concurrency),
     throttle: throttle ? { limit: throttle.limit, period: String(throttle.period) } : null,
     retries: retries ?? null,
   };
+}
+
+/** Of a number, or of limits of which those with a key hold for a part of the runs only. */
+function overall(concurrency: InngestFunction.Any["opts"]["concurrency"]): number | null {
+  if (typeof concurrency === "number") return concurrency;
+  const limits = [concurrency ?? []].flat();
+  return limits.find(({ key }) => key === undefined)?.limit ?? null;
 }
 
 /** Events in the outbox that would start it. */

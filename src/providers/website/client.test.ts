@@ -173,6 +173,21 @@ describe("what we send", () => {
     });
   });
 
+  it("is nothing to a paused domain, also when another has led there", async () => {
+    const asked: string[] = [];
+    const safeFetch: WebsiteClientOptions["safeFetch"] = async (url, { beforeRequest }) => {
+      await beforeRequest?.(new URL(url));
+      asked.push(url);
+      await beforeRequest?.(new URL(url.replace("old.ro", "new.ro")));
+      throw new Error("it went on to the paused site");
+    };
+    const pausedDomains = new Set(["new.ro"]);
+    const signal = AbortSignal.timeout(20_000);
+    const site = await client({ safeFetch }).fetchPages("old.ro", { signal, pausedDomains });
+    expect(site).toMatchObject({ domain: "old.ro", state: "unreachable" });
+    expect(asked).toEqual(["https://old.ro/robots.txt"]);
+  });
+
   it("is nothing to a domain that keeps failing", async () => {
     const manners = createManners(HURRIED);
     for (let failures = 0; failures < 5; failures++) manners.report("agro.ro", false);

@@ -35,12 +35,19 @@ export interface WebsiteClientOptions {
   timeoutMs?: number;
 }
 
+export interface VisitOptions {
+  signal: AbortSignal;
+  onSent?: () => void;
+  /** Sites that are left alone, also when this one leads there. */
+  pausedDomains?: ReadonlySet<string>;
+}
+
 export interface WebsiteClient {
   /**
    * The site of a domain. Null: there is no such host.
    * @throws the signal's reason when it aborts
    */
-  fetchPages(domain: string, options: { signal: AbortSignal; onSent?: () => void }): Promise<Site | null>;
+  fetchPages(domain: string, options: VisitOptions): Promise<Site | null>;
 }
 
 // The package is CommonJS, and its types say it were not.
@@ -88,7 +95,11 @@ export function createWebsiteClient({
   };
 
   /** One request in the domain's turn, with its redirects within the domain. */
-  async function get(url: string, signal: AbortSignal, limits: { maxBytes: number; contentTypes: string[] }) {
+  async function get(
+    url: string,
+    { signal, pausedDomains }: VisitOptions,
+    limits: { maxBytes: number; contentTypes: string[] },
+  ) {
     const start = new URL(url);
     const domain = bareHost(start);
     const deadline = createDeadline(timeoutMs, signal);
@@ -101,6 +112,7 @@ export function createWebsiteClient({
         signal: deadline.signal,
         async beforeRequest(next) {
           if (bareHost(next) !== domain) throw new Moved(next);
+          if (pausedDomains?.has(domain)) throw new LeftAlone();
           await deadline.paused(() => manners.turn(domain, signal));
         },
       });
@@ -121,13 +133,13 @@ export function createWebsiteClient({
   /** The site's rules, and the origin that answered. @throws SafeFetchError when no origin did */
   async function askRobots(
     host: string,
-    signal: AbortSignal,
+    options: VisitOptions,
   ): Promise<{ origin: string; robots: Robots | null }> {
     let failure: unknown;
     for (const origin of [`https://${host}`, `http://${host}`]) {
       try {
         const url = `${origin}/robots.txt`;
-        const response = await get(url, signal, {
+        const response = await get(url, options, {
           maxBytes: MAX_ROBOTS_BYTES,
           contentTypes: ["text/plain", ...HTML],
         });
@@ -145,20 +157,20 @@ export function createWebsiteClient({
     throw failure;
   }
 
-  async function visit(domain: string, host: string, signal: AbortSignal): Promise<Site> {
-    const { origin, robots } = await askRobots(host, signal);
+  async function visit(domain: string, host: string, options: VisitOptions): Promise<Site> {
+    const { origin, robots } = await askRobots(host, options);
     const mayFetch = (url: string) => robots?.isAllowed(url, ROBOT) ?? true;
     const homeUrl = `${origin}/`;
     if (!mayFetch(homeUrl)) return { domain, state: "disallowed", url: homeUrl, pages: [] };
-    const { status, page: home } = await getPage(homeUrl, signal);
+    const { status, page: home } = await getPage(homeUrl, options);
     const state = stateOfHomePage(status, home);
     if (state !== "read") return { domain, state, url: home.url, pages: [] };
     const pages = [home];
     if ((robots?.getCrawlDelay(ROBOT) ?? 0) <= MAX_CRAWL_DELAY_S) {
       for (const url of contactPages(home, MAX_CONTACT_PAGES).filter(mayFetch)) {
         // The home page alone is worth having: what is wrong with another is that page's loss.
-        const other = await getPage(url, signal).catch((error: unknown) => {
-          signal.throwIfAborted();
+        const other = await getPage(url, options).catch((error: unknown) => {
+          options.signal.throwIfAborted();
           if (error instanceof SafeFetchError || error instanceof Moved || error instanceof LeftAlone)
             return null;
           throw error;
@@ -170,14 +182,15 @@ export function createWebsiteClient({
     return { domain, state, url: home.url, pages };
   }
 
-  async function getPage(url: string, signal: AbortSignal): Promise<{ status: number; page: Page }> {
-    const response: SafeResponse = await get(url, signal, { maxBytes: MAX_BYTES, contentTypes: HTML });
+  async function getPage(url: string, options: VisitOptions): Promise<{ status: number; page: Page }> {
+    const response: SafeResponse = await get(url, options, { maxBytes: MAX_BYTES, contentTypes: HTML });
     const html = decodeHtml(response.body, response.headers["content-type"]);
     return { status: response.status, page: readPage(response.url, html, response.headers) };
   }
 
   return {
-    async fetchPages(domain, { signal, onSent }) {
+    async fetchPages(domain, options) {
+      const { signal, onSent } = options;
       // Our own pace is per domain; the limit of all sites together counts visits.
       onSent?.();
       const failed = (state: SiteState): Site => ({ domain, state, url: null, pages: [] });
@@ -185,7 +198,7 @@ export function createWebsiteClient({
       // The host itself, its "www." if that is all there is, and where it has moved to.
       for (let moves = 0; moves < 3; moves++) {
         try {
-          return await visit(domain, host, signal);
+          return await visit(domain, host, options);
         } catch (error) {
           signal.throwIfAborted();
           if (error instanceof LeftAlone) return failed("unreachable");
