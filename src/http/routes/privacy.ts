@@ -5,7 +5,14 @@ import { suppressionKinds, suppressionReasons } from "#db/schema/suppressions.ts
 import type { Deps } from "#src/deps.ts";
 import { NotFoundError } from "#src/domain/errors.ts";
 import { legalBases } from "#src/domain/privacy/purposes.ts";
+import {
+  cutoffOf,
+  type RetentionPeriod,
+  retentionPeriods,
+  retentionRules,
+} from "#src/domain/privacy/retention-periods.ts";
 import { legalBasisRegister, registerPurpose } from "#src/platform/privacy/legal-basis.ts";
+import { countDue } from "#src/platform/privacy/retention.ts";
 import { object, suppress, suppressedBy } from "#src/platform/privacy/suppression.ts";
 import { type Endpoint, endpoint, IdParams, Instant, Page, PageQuery } from "../endpoint.ts";
 import { freeText, identifier } from "../plain-text.ts";
@@ -203,6 +210,38 @@ export const privacyEndpoints = (deps: Deps): Endpoint[] => [
         await audit(tx, { action: "objection.received", subject, legalBasis, details });
         return done;
       }),
+  ),
+  endpoint(
+    {
+      method: "post",
+      path: "/privacy/retention/dry-run",
+      tag: "privacy",
+      role: "admin",
+      summary: "What a retention run would remove now, by rule; nothing is removed",
+      description:
+        "It runs every night at three (Bucharest). Suppressions have no rule: they are kept for ever.",
+      answer: z.array(
+        z.object({
+          rule: z.enum(retentionRules),
+          removes: z.string(),
+          keepMonths: z.int().nullable(),
+          keepDays: z.int().nullable(),
+          after: z.string().describe("From when on that time is counted."),
+          before: Instant.describe("What is older goes."),
+          due: z.int(),
+        }),
+      ),
+      audit: false,
+    },
+    async ({ workspaceId }) => {
+      const now = deps.now();
+      const due = await inWorkspace(deps.db, workspaceId, (tx) => countDue(tx, now));
+      return retentionRules.map((rule) => {
+        const { removes, after, ...keep }: RetentionPeriod = retentionPeriods[rule];
+        const { keepMonths = null, keepDays = null } = keep;
+        return { rule, removes, keepMonths, keepDays, after, before: cutoffOf(rule, now), due: due[rule] };
+      });
+    },
   ),
 ];
 
