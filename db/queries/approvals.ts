@@ -16,14 +16,17 @@ export interface NewApproval {
   expiresAt: Date;
 }
 
-/** Puts values up for a decision. One that waits already for the same prospect and field is replaced. */
+/**
+ * Puts values up for a decision. One that waits already for the same prospect and field is replaced. Returns the ids of
+ * all of them.
+ */
 export async function requestApprovals(
   tx: Tx,
   { workspaceId, jobId, field }: { workspaceId: string; jobId: string; field: string },
   approvals: readonly NewApproval[],
-): Promise<void> {
-  if (approvals.length === 0) return;
-  await tx.execute(sql`
+): Promise<string[]> {
+  if (approvals.length === 0) return [];
+  const { rows } = await tx.execute<{ id: string }>(sql`
     INSERT INTO approvals (workspace_id, prospect_id, job_id, field, source, value, confidence_pct, reasons,
                            fresh_for_ms, default_decision, expires_at)
     SELECT ${workspaceId}::uuid, "prospectId", ${jobId}::uuid, ${field}, source, value, "confidencePct", reasons,
@@ -33,7 +36,9 @@ export async function requestApprovals(
     ON CONFLICT (prospect_id, field) WHERE status = 'pending' DO UPDATE SET
       job_id = excluded.job_id, source = excluded.source, value = excluded.value,
       confidence_pct = excluded.confidence_pct, reasons = excluded.reasons, fresh_for_ms = excluded.fresh_for_ms,
-      default_decision = excluded.default_decision, expires_at = excluded.expires_at`);
+      default_decision = excluded.default_decision, expires_at = excluded.expires_at
+    RETURNING id`);
+  return rows.map(({ id }) => id);
 }
 
 export interface Approval {

@@ -25,8 +25,9 @@ export async function beginCancelling(tx: Tx, jobId: string): Promise<Cancelling
 /**
  * Ends all that is left of a job that is being cancelled. What runs is fenced off: its next write finds the work ended.
  * @param fields all fields and stages, in the order in which their counts are locked
+ * @returns whether this call ended it
  */
-export async function endCancelled(tx: Tx, jobId: string, fields: readonly string[]): Promise<void> {
+export async function endCancelled(tx: Tx, jobId: string, fields: readonly string[]): Promise<boolean> {
   // Locked in the order in which the end of work does it: chunks, counts, work, job.
   await tx.execute(
     sql`SELECT FROM chunks WHERE job_id = ${jobId} AND status = 'open' ORDER BY seq FOR UPDATE`,
@@ -41,9 +42,10 @@ export async function endCancelled(tx: Tx, jobId: string, fields: readonly strin
   await tx.execute(
     sql`UPDATE chunks SET status = 'cancelled', ended_at = now() WHERE job_id = ${jobId} AND status = 'open'`,
   );
-  await tx.execute(
+  const { rowCount } = await tx.execute(
     sql`UPDATE jobs SET status = 'cancelled', ended_at = now() WHERE id = ${jobId} AND status = 'cancelling'`,
   );
+  return rowCount === 1;
 }
 
 /** Jobs whose cancelling was begun and not ended, across workspaces (call it in {@link inSystem}). */

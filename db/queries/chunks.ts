@@ -61,17 +61,44 @@ export async function countChunkOutcomes(tx: Tx, chunkId: string): Promise<void>
     WHERE id = ${chunkId}`);
 }
 
-/** Ends a chunk that nothing is left to do on, and its job when it was the last. */
-export async function endChunk(tx: Tx, chunkId: string): Promise<void> {
-  await tx.execute(sql`
+export interface EndedChunk {
+  prospectIds: string[];
+  /** Whether its job ended with it. */
+  jobDone: boolean;
+}
+
+/** Ends a chunk that nothing is left to do on, and its job when it was the last. Null: it had ended before. */
+export async function endChunk(tx: Tx, chunkId: string): Promise<EndedChunk | null> {
+  const { rows } = await tx.execute<EndedChunk & Record<string, unknown>>(sql`
     WITH ended AS (
-      UPDATE chunks SET status = 'done', ended_at = now() WHERE id = ${chunkId} AND status = 'open' RETURNING job_id)
+      UPDATE chunks SET status = 'done', ended_at = now() WHERE id = ${chunkId} AND status = 'open'
+      RETURNING job_id, prospect_ids)
     UPDATE jobs SET
       chunks_done = chunks_done + 1,
       -- Unless it is being cancelled.
       status = CASE WHEN status = 'enriching' AND chunks_done + 1 = chunks_total THEN 'done' ELSE status END,
       ended_at = CASE WHEN status = 'enriching' AND chunks_done + 1 = chunks_total THEN now() END
-    FROM ended WHERE jobs.id = ended.job_id`);
+    FROM ended WHERE jobs.id = ended.job_id
+    RETURNING to_jsonb(ended.prospect_ids) AS "prospectIds", jobs.status = 'done' AS "jobDone"`);
+  return rows[0] ?? null;
+}
+
+/** What is told of a job that has ended. */
+export async function jobSummary(
+  tx: Tx,
+  jobId: string,
+): Promise<{ kind: string; status: string; prospects: number; enriched: number; failed: number } | null> {
+  const { rows } = await tx.execute<{
+    kind: string;
+    status: string;
+    prospects: number;
+    enriched: number;
+    failed: number;
+  }>(sql`
+    SELECT kind, jobs.status, prospects_total AS prospects, coalesce(sum(c.enriched), 0)::int AS enriched,
+           coalesce(sum(c.failed), 0)::int AS failed
+    FROM jobs LEFT JOIN chunks c ON c.job_id = jobs.id WHERE jobs.id = ${jobId} GROUP BY jobs.id`);
+  return rows[0] ?? null;
 }
 
 /** A stage has failed for good: its prospects cannot be finished. */

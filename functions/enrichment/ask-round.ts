@@ -15,6 +15,7 @@ import { segmentOf } from "#src/domain/enrichment/waterfall.ts";
 import { REVIEW_MS } from "#src/platform/approvals.ts";
 import { type RunnableField, whileMine } from "#src/platform/chunk-work.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";
+import { announce } from "#src/platform/webhooks-out/announce.ts";
 import {
   type End,
   type Enquiry,
@@ -170,7 +171,9 @@ async function writeEnds(
   if (values.length > 0) {
     await whileMine(deps, key, async (tx) => {
       await writeFieldValues(tx, key, values);
-      await requestApprovals(tx, key, reviews);
+      const approvalIds = await requestApprovals(tx, key, reviews);
+      if (approvalIds.length === 0) return;
+      await announce(tx, key.workspaceId, "approval.requested", { field: key.field, approvalIds });
     });
   }
   const count = (status: NewFieldValue["status"]) => values.filter((value) => value.status === status).length;

@@ -12,6 +12,7 @@ import { firstFields, type RunnablePlan, startChunks } from "#src/platform/chunk
 import { afterImportFailure, begin, IMPORT_FUNCTION, keepAlive } from "#src/platform/import-work.ts";
 import { loadImport } from "#src/platform/registry-import/load.ts";
 import { traceChunks } from "#src/platform/tracing.ts";
+import { announceJobEnd } from "#src/platform/webhooks-out/job-news.ts";
 import type { Failure } from "../failure.ts";
 
 export const importRegistry = (deps: Deps, plan: RunnablePlan): InngestFunction.Any =>
@@ -49,6 +50,7 @@ function planAndStart(deps: Deps, plan: RunnablePlan, key: ImportKey): Promise<v
   const first = firstFields(plan);
   return inWorkspace(deps.db, key.workspaceId, async (tx) => {
     const chunks = await planChunks(tx, key, { importId: key.importId }, first);
+    if (chunks === 0) await announceJobEnd(tx, key.workspaceId, key.jobId);
     if (chunks !== null) await traceChunks(chunks, () => startChunks(tx, deps, plan, key));
     await endImport(tx, key);
   });

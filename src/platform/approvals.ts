@@ -6,6 +6,7 @@ import { approvalDecided } from "#src/events/enrichment.ts";
 import type { ChunkWorkDeps, RunnablePlan } from "./chunk-work.ts";
 import { requestEnrichment } from "./enrich-jobs.ts";
 import { addToOutbox } from "./outbox.ts";
+import { announce } from "./webhooks-out/announce.ts";
 
 /** How long a value waits for a person. */
 export const REVIEW_MS = 48 * 3_600_000;
@@ -27,10 +28,15 @@ export async function decide(
   const outcome = await decideApproval(tx, id, decision, note);
   if (!outcome) throw new NotFoundError("approval_not_found", "There is no such approval.");
   if (outcome.decided) {
-    await addToOutbox(tx, [approvalDecided.create({ workspaceId, approvalId: id })]);
+    await tellDecision(tx, workspaceId, id, decision);
   } else if (outcome.status !== (decision === "approve" ? "approved" : "rejected")) {
     throw new ConflictError("already_decided", `It was ${outcome.status} before.`);
   }
+}
+
+async function tellDecision(tx: Tx, workspaceId: string, approvalId: string, decision: Decision) {
+  await addToOutbox(tx, [approvalDecided.create({ workspaceId, approvalId })]);
+  await announce(tx, workspaceId, "approval.decided", { approvalId, decision });
 }
 
 /** Decides by default on what nobody decided on in time. Returns how many there were. Call it every few seconds. */
@@ -39,7 +45,7 @@ export async function sweepExpiredApprovals(deps: Pick<ChunkWorkDeps, "db">): Pr
   for (const { workspaceId, id, defaultDecision } of expired) {
     await inWorkspace(deps.db, workspaceId, async (tx) => {
       const outcome = await decideApproval(tx, id, defaultDecision, "Nobody decided in time.");
-      if (outcome?.decided) await addToOutbox(tx, [approvalDecided.create({ workspaceId, approvalId: id })]);
+      if (outcome?.decided) await tellDecision(tx, workspaceId, id, defaultDecision);
     });
   }
   return expired.length;

@@ -37,6 +37,8 @@ import { SupersededError } from "#src/domain/errors.ts";
 import { type FieldRequest, fieldRequested } from "#src/events/enrichment.ts";
 import type { Logger } from "./logger.ts";
 import { addToOutbox, markConsumed } from "./outbox.ts";
+import { announce } from "./webhooks-out/announce.ts";
+import { announceChunkEnd } from "./webhooks-out/job-news.ts";
 
 /** A field of the plan with what it takes to run it. */
 export interface RunnableField extends PlannedField {
@@ -236,7 +238,7 @@ async function end(
     await readyWork(tx, { ...key, seq }, [stage.ready]);
     await requestMore(tx, deps, plan, key, [stage.ready.id], null);
   }
-  if (stage.ended) await endChunk(tx, key.chunkId);
+  if (stage.ended) await announceChunkEnd(tx, key, await endChunk(tx, key.chunkId));
 }
 
 /**
@@ -257,7 +259,16 @@ async function settleField(
   if (how.status === "failed") await failMissingValues(tx, key, how.code);
   await countFieldResult(tx, key.chunkId);
   const { skipped, ...counts } = await countFieldValues(tx, key);
-  if (counts.failed > 0) await addDeadLetters(tx, key);
+  if (counts.failed > 0) {
+    await addDeadLetters(tx, key);
+    const { jobId, chunkId, field } = key;
+    await announce(tx, key.workspaceId, "prospects.failed", {
+      jobId,
+      chunkId,
+      field,
+      prospects: counts.failed,
+    });
+  }
   await removeDeadLetters(tx, key);
   if (required && counts.failed > 0) await failProspectsByField(tx, key);
   const ineligible = Math.min(how.ineligible ?? 0, skipped);

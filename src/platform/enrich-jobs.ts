@@ -8,6 +8,7 @@ import { jobRequested } from "#src/events/enrichment.ts";
 import { type ChunkWorkDeps, firstFields, planOfJob, type RunnablePlan, startChunks } from "./chunk-work.ts";
 import { addToOutbox } from "./outbox.ts";
 import { traceChunks } from "./tracing.ts";
+import { announceJobEnd } from "./webhooks-out/job-news.ts";
 
 export interface EnrichRequest {
   workspaceId: string;
@@ -54,5 +55,6 @@ export async function startEnrichment(
   const wanted = planOfJob(plan, row.fields);
   const chunks = await planChunks(tx, job, row.selection, firstFields(wanted));
   if (chunks === null) return;
+  if (chunks === 0) await announceJobEnd(tx, job.workspaceId, job.jobId);
   await traceChunks(chunks, () => startChunks(tx, deps, wanted, { ...job, priority: row.priority }));
 }

@@ -16,6 +16,7 @@ import type { Logger } from "./logger.ts";
 import { beginUnlessPaused } from "./operations/pauses.ts";
 import { addToOutbox } from "./outbox.ts";
 import { removeFiles } from "./registry-import/upload-files.ts";
+import { announceJobEnd } from "./webhooks-out/job-news.ts";
 
 export interface ImportWorkDeps {
   db: Db;
@@ -58,6 +59,7 @@ export function afterImportFailure(
   return inWorkspace(deps.db, workspaceId, async (tx) => {
     if (failure.lasting || attempt >= MAX_ATTEMPTS) {
       await failImport(tx, key, failure.message);
+      await announceJobEnd(tx, workspaceId, jobId);
       // What holds personal numbers is not kept for a load that will never be.
       const ended = await findImport(tx, workspaceId, importId);
       if (ended) await removeFiles([ended.filePath, ended.statesPath, ended.activitiesPath]);

@@ -60,6 +60,8 @@ describe("enriching companies that are there already", () => {
   it("goes through every field, and leaves no tier and no field empty", async () => {
     // Paid for and never heard of: nobody may ask again, and there is no other source.
     await simulator("zerobounce", { resetEvery: 1 });
+    const eventTypes = ["job.finished", "prospects.enriched", "approval.requested", "prospects.failed"];
+    await api("POST", "/webhook-endpoints", { url: "https://crm.invalid/hooks", eventTypes });
     const job = await main.finished(await main.upload(sample.file), 200_000);
     expect(job).toMatchObject({ status: "done", prospects: { total: 200, enriched: 200, failed: 0 } });
     for (const [field, counts] of Object.entries(job.fields)) {
@@ -73,6 +75,23 @@ describe("enriching companies that are there already", () => {
     const paid = Object.values(job.providers).reduce((sum, { costMicros }) => sum + costMicros, 0);
     expect(spent).toBeGreaterThan(0);
     expect(spent).toBe(paid);
+  });
+
+  it("tells the workspace's own systems of it", async () => {
+    const told = await main.query<{ type: string; count: number; data: Record<string, unknown>[] }>(
+      "SELECT type, count(*)::int, jsonb_agg(data) AS data FROM webhook_messages GROUP BY type",
+    );
+    const of = (type: string) => told.find((each) => each.type === type);
+    expect(of("job.finished")).toMatchObject({
+      count: 1,
+      data: [{ kind: "import", status: "done", prospects: 200, enriched: 200, failed: 0 }],
+    });
+    expect(of("prospects.enriched")?.count).toBe(2);
+    expect(of("prospects.enriched")?.data.flatMap(({ prospectIds }) => prospectIds)).toHaveLength(200);
+    const [waiting] = await main.query<{ count: number }>("SELECT count(*)::int FROM approvals");
+    expect(of("approval.requested")?.data.flatMap(({ approvalIds }) => approvalIds)).toHaveLength(
+      waiting?.count ?? -1,
+    );
   });
 
   it("says beforehand what it would ask and cost", async () => {

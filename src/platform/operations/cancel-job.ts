@@ -9,6 +9,7 @@ import type { JobStatus } from "#db/schema/jobs.ts";
 import { ConflictError, NotFoundError } from "#src/domain/errors.ts";
 import { inLockOrder, type RunnablePlan } from "../chunk-work.ts";
 import { removeFiles } from "../registry-import/upload-files.ts";
+import { announceJobEnd } from "../webhooks-out/job-news.ts";
 
 /**
  * @param record writes the deed down, in the transaction that begins it
@@ -43,6 +44,7 @@ export async function sweepCancelledJobs({ db }: { db: Db }, plan: RunnablePlan)
 }
 
 const end = (db: Db, plan: RunnablePlan, workspaceId: string, jobId: string): Promise<void> =>
-  inWorkspace(db, workspaceId, (tx) =>
-    endCancelled(tx, jobId, inLockOrder(plan, [...plan.fields.map(({ id }) => id), ...plan.stages])),
-  );
+  inWorkspace(db, workspaceId, async (tx) => {
+    const fields = inLockOrder(plan, [...plan.fields.map(({ id }) => id), ...plan.stages]);
+    if (await endCancelled(tx, jobId, fields)) await announceJobEnd(tx, workspaceId, jobId);
+  });
