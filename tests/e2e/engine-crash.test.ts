@@ -55,7 +55,7 @@ test(`${ROUNDS} rounds of kill -9 lose no event, run no recorded step again and 
       if (run.status !== 0 && !seenEnded.has(run.id)) seenEnded.set(run.id, endOf(run));
   }
   try {
-    await load.stop(60_000);
+    await load.stop(30_000);
     const message = `runs and queue items left; ${again}`;
     const allEnded = async () => expect(await unfinished(), message).toEqual([0, 0]);
     await eventually(allEnded, { deadlineMs: 120_000, everyMs: 250 });

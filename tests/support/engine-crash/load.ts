@@ -50,7 +50,7 @@ interface Later {
 }
 
 /** Events before each kill, what follows some of them included: a machine that is slow to kill gets no more. */
-const EVENTS_PER_KILL = 120;
+const EVENTS_PER_KILL = 100;
 
 /**
  * Sends a mix of events until stopped, and what some of them wait for. Most events carry an id and are sent again,
@@ -64,6 +64,7 @@ export function startLoad(world: CrashWorld, random: () => number) {
   const unanswered: Event[] = [];
   let later: Later[] = [];
   let stopped = false;
+  let heardAtMs = Date.now();
   const posts = new Set<Promise<void>>();
   const newFacts = followLedger(world.ledger);
 
@@ -124,7 +125,9 @@ export function startLoad(world: CrashWorld, random: () => number) {
   };
   const tick = async (fresh: Event[]): Promise<void> => {
     const nowMs = Date.now();
-    const called = new Set(newFacts().flatMap((fact) => (fact.kind === "call" ? fact.events : [])));
+    const facts = newFacts();
+    if (facts.length > 0) heardAtMs = nowMs;
+    const called = new Set(facts.flatMap((fact) => (fact.kind === "call" ? fact.events : [])));
     for (const one of later)
       if (one.after !== null && called.has(one.after)) one.dueAtMs = nowMs + one.delayMs;
     const isDue = ({ dueAtMs }: Later) => dueAtMs !== null && dueAtMs <= nowMs;
@@ -152,13 +155,16 @@ export function startLoad(world: CrashWorld, random: () => number) {
   return {
     sent,
     signals,
-    /** Begins nothing more; sends what is to follow, and what has an id and no answer until it has one. */
-    stop: async (deadlineMs: number): Promise<void> => {
+    /**
+     * Begins nothing more; sends what is to follow, and what has an id and no answer until it has one. Fails when
+     * nothing is heard of the app for so long.
+     */
+    stop: async (silenceMs: number): Promise<void> => {
       stopped = true;
       await running;
-      const until = Date.now() + deadlineMs;
+      heardAtMs = Date.now();
       while (later.some(willBeSent) || unanswered.length + posts.size > 0) {
-        if (Date.now() > until) throw new Error(`not in time: ${awaited()}`);
+        if (Date.now() > heardAtMs + silenceMs) throw new Error(`still awaited: ${awaited()}`);
         await tick([]);
       }
     },
