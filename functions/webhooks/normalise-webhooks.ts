@@ -1,7 +1,7 @@
 /**
  * `webhook/deliveries.received` in -> the stored bodies are read, and what they say is written as inbound events. One
  * function for each provider, so that each can be watched and paused by itself. A repeat is harmless: a delivery is read
- * once, in the transaction that marks the event consumed, and an event that is known already is not written again.
+ * once, in the transaction that marks its event consumed, and an event that is known already is not written again.
  */
 import type { InngestFunction } from "inngest";
 import type { Deps } from "#src/deps.ts";
@@ -15,13 +15,12 @@ export function normaliseWebhooks(deps: Deps, source: WebhookSource): InngestFun
     {
       id,
       triggers: [{ event: webhooksReceived, if: `event.data.provider == '${source.slug}'` }],
-      // A run is one short transaction; the door and the other functions need connections, too.
+      // Hundreds of webhooks a second are a run or two, a second later.
+      batchEvents: { maxSize: 100, timeout: "1s", key: "event.data.workspaceId" },
+      // The door and the other functions need connections, too.
       concurrency: 5,
       retries: 8,
     },
-    ({ event, step }) =>
-      step.run("normalise", () =>
-        normaliseDeliveries(deps.db, source, { ...event.data, functionId: id, eventId: event.id }),
-      ),
+    ({ events, step }) => step.run("normalise", () => normaliseDeliveries(deps.db, source, id, events)),
   );
 }

@@ -2,7 +2,7 @@ import { eventType } from "inngest";
 import { z } from "zod";
 
 /** Webhooks that one event names, at most. */
-export const MAX_DELIVERIES = 200;
+export const MAX_DELIVERIES = 100;
 
 const WebhooksReceived = z.object({
   workspaceId: z.uuid(),

@@ -9,7 +9,6 @@ import { closeDeps, createDeps, type Deps } from "#src/deps.ts";
 import type { WebhooksReceived } from "#src/events/webhooks.ts";
 import { createApp } from "#src/http/app.ts";
 import { normaliseDeliveries } from "#src/platform/webhooks-in/normalise.ts";
-import type { WebhookSource } from "#src/platform/webhooks-in/source.ts";
 import { webhookSources } from "#src/providers/webhooks.ts";
 import { createTestDatabase } from "./databases.ts";
 import { asService, TEST_SECRET_KEYS, TEST_SERVICE_KEY } from "./secret-keys.ts";
@@ -88,16 +87,12 @@ export async function startWebhookApp(): Promise<WebhookApp> {
       return { ...answer.body.data.setup, ...(secret ? { secret } : {}) };
     },
     work: async () => {
-      const events = await query<{ id: string; data: WebhooksReceived }>(
+      const asked = await query<{ id: string; data: WebhooksReceived }>(
         "SELECT id, data FROM outbox WHERE consumed_at IS NULL ORDER BY id",
       );
-      for (const { id, data } of events) {
-        const source = webhookSources.get(data.provider) as WebhookSource;
-        await normaliseDeliveries(deps.db, source, {
-          ...data,
-          functionId: `webhook-${data.provider}`,
-          eventId: id,
-        });
+      for (const source of webhookSources.values()) {
+        const its = asked.filter(({ data }) => data.provider === source.slug);
+        await normaliseDeliveries(deps.db, source, `webhook-${source.slug}`, its);
       }
     },
     stop: async () => {

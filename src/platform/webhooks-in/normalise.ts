@@ -1,6 +1,6 @@
 /** From stored bodies to inbound events. What cannot be read stays, with the reason, for a person to look at. */
 import { z } from "zod";
-import { type Db, inWorkspace } from "#db/client.ts";
+import { type Db, inWorkspace, type Tx } from "#db/client.ts";
 import { insertInboundEvents, type NewInboundEvent } from "#db/queries/inbound-events.ts";
 import {
   type EndedDelivery,
@@ -10,32 +10,83 @@ import {
 } from "#db/queries/webhook-deliveries.ts";
 import type { InboundEvent } from "#src/domain/inbound/inbound-event.ts";
 import { maskPersonalNumbers } from "#src/domain/registry/personal-numbers.ts";
+import { MAX_DELIVERIES, type WebhooksReceived } from "#src/events/webhooks.ts";
 import { beginUnlessPaused } from "../operations/pauses.ts";
 import type { WebhookSource } from "./source.ts";
 
-/** Reads those of the deliveries that nobody has read yet, and marks the event consumed, in one transaction. */
-export function normaliseDeliveries(
+/** An event that asks for deliveries to be read. */
+export interface Asked {
+  id?: string | undefined;
+  data: WebhooksReceived;
+}
+
+export interface Normalised {
+  deliveries: number;
+  events: number;
+  unparsed: number;
+}
+
+/**
+ * Reads what the events ask for, as far as nobody has done so before, and marks them consumed. All are of one workspace.
+ * While the function is paused, they wait.
+ */
+export async function normaliseDeliveries(
   db: Db,
   source: WebhookSource,
-  asked: { workspaceId: string; deliveryIds: string[]; functionId: string; eventId: string | undefined },
-): Promise<{ status: "paused" } | { status: "done"; deliveries: number; events: number; unparsed: number }> {
-  const { workspaceId, deliveryIds, functionId, eventId } = asked;
-  return inWorkspace(db, workspaceId, async (tx) => {
-    if (!(await beginUnlessPaused(tx, functionId, eventId))) return { status: "paused" as const };
-    const deliveries = await lockReceived(tx, { provider: source.slug, ids: deliveryIds });
-    const read = deliveries.map((delivery) => readDelivery(source, delivery));
-    const events = await insertInboundEvents(
-      tx,
-      workspaceId,
-      read.flatMap((each) => each.events),
-    );
-    await endDeliveries(
-      tx,
-      read.map(({ ended }) => ended),
-    );
-    const unparsed = read.filter(({ ended }) => ended.status === "unparsed").length;
-    return { status: "done" as const, deliveries: deliveries.length, events, unparsed };
-  });
+  functionId: string,
+  asked: readonly Asked[],
+): Promise<Normalised> {
+  const sum: Normalised = { deliveries: 0, events: 0, unparsed: 0 };
+  for (const some of inPortions(asked)) {
+    const { workspaceId } = (some[0] as Asked).data;
+    const read = await inWorkspace(db, workspaceId, (tx) => normaliseIn(tx, source, functionId, some));
+    sum.deliveries += read.deliveries;
+    sum.events += read.events;
+    sum.unparsed += read.unparsed;
+  }
+  return sum;
+}
+
+async function normaliseIn(
+  tx: Tx,
+  source: WebhookSource,
+  functionId: string,
+  asked: readonly Asked[],
+): Promise<Normalised> {
+  const { workspaceId } = (asked[0] as Asked).data;
+  const ids: string[] = [];
+  for (const { id, data } of asked) {
+    if (await beginUnlessPaused(tx, functionId, id)) ids.push(...data.deliveryIds);
+  }
+  const deliveries = await lockReceived(tx, { provider: source.slug, ids });
+  const read = deliveries.map((delivery) => readDelivery(source, delivery));
+  const events = await insertInboundEvents(
+    tx,
+    workspaceId,
+    read.flatMap((each) => each.events),
+  );
+  await endDeliveries(
+    tx,
+    read.map(({ ended }) => ended),
+  );
+  const unparsed = read.filter(({ ended }) => ended.status === "unparsed").length;
+  return { deliveries: deliveries.length, events, unparsed };
+}
+
+/** As many as one transaction, and memory, should hold. */
+function inPortions(asked: readonly Asked[]): Asked[][] {
+  const portions: Asked[][] = [];
+  let room = 0;
+  for (const each of asked) {
+    const { length } = each.data.deliveryIds;
+    if (length > room) {
+      portions.push([]);
+      room = MAX_DELIVERIES;
+    }
+    portions.at(-1)?.push(each);
+    room -= length;
+  }
+  return portions;
 }
 
 /** Whatever stands in the body, there is an answer: one bad delivery must not hold up those beside it. */
