@@ -2,6 +2,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import type { PauseKind } from "#db/schema/pauses.ts";
+import { executePrepared } from "./prepared.ts";
 
 export interface Pause {
   id: string;
@@ -31,9 +32,12 @@ export async function findPausesOfProvider(
   tx: Tx,
   provider: string,
 ): Promise<{ provider: string | null; domains: ReadonlyMap<string, string> }> {
-  const { rows } = await tx.execute<{ id: string; kind: PauseKind; target: string }>(sql`
+  const { rows } = await executePrepared<{ id: string; kind: PauseKind; target: string }>(
+    tx,
+    sql`
     SELECT id, kind, target FROM pauses
-    WHERE lifted_at IS NULL AND (kind = 'domain' OR kind = 'provider' AND target = ${provider})`);
+    WHERE lifted_at IS NULL AND (kind = 'domain' OR kind = 'provider' AND target = ${provider})`,
+  );
   return {
     provider: rows.find(({ kind }) => kind === "provider")?.id ?? null,
     domains: new Map(rows.flatMap(({ kind, target, id }) => (kind === "domain" ? [[target, id]] : []))),

@@ -133,6 +133,8 @@ describe("pauses", () => {
     { kind: "provider", target: "nobody" },
     { kind: "function", target: "no-such-function" },
     { kind: "function" },
+    // It works for all workspaces.
+    { kind: "function", target: "schedule-retention" },
     { kind: "domain", target: "10.0.0.1" },
   ])("refuse $kind $target", async (pause) => {
     const { status, body } = await request("POST", "/operations/pauses", { ...pause, reason: "a test" });

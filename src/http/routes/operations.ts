@@ -15,7 +15,7 @@ import {
   issueDashboardSession,
   maySeeDashboard,
 } from "#src/platform/operations/dashboard-session.ts";
-import { functionStates, idOf } from "#src/platform/operations/functions.ts";
+import { functionStates, idOf, isPausable } from "#src/platform/operations/functions.ts";
 import { healthOfAllParts, healthStates } from "#src/platform/operations/health.ts";
 import { pause, resume } from "#src/platform/operations/pauses.ts";
 import { retryDeadLetters } from "#src/platform/operations/retry-dead-letters.ts";
@@ -81,7 +81,7 @@ export const operationsEndpoints = (
 ): Endpoint[] => {
   const { config, db } = deps;
   const pausable = {
-    functions: new Set(functions.map(idOf)),
+    functions: new Set(functions.filter(isPausable).map(idOf)),
     providers: new Set(deps.providerRuntimes.map(({ slug }) => slug)),
   };
   const chunkFunctions = new Set([...plan.fields.map(({ id }) => id), ...plan.stages]);

@@ -23,6 +23,10 @@ export interface FunctionState {
 /** More pauses at once than anybody will have. */
 const MAX_PAUSES = 1_000;
 
+/** Whether it works for one workspace at a time, by an event: what only a clock starts works for all of them. */
+export const isPausable = ({ opts }: InngestFunction.Any): boolean =>
+  ((opts.triggers ?? []) as object[]).some((trigger) => "event" in trigger);
+
 export const idOf = (fn: InngestFunction.Any): string => fn.id();
 
 /** @param chunkFunctions ids of those that work on chunks */
@@ -36,9 +40,9 @@ export async function functionStates(
   const events = await waitingEvents(tx);
   return functions.map((fn) => {
     const id = idOf(fn);
-    const pause = pauses.find(
-      ({ kind, target }) => kind === "workspace" || (kind === "function" && target === id),
-    );
+    const pause = isPausable(fn)
+      ? pauses.find(({ kind, target }) => kind === "workspace" || (kind === "function" && target === id))
+      : undefined;
     const own = figures.get(id) ?? { waiting: 0, running: 0, failed: 0, lastError: null };
     const { waiting, running, failed, lastError } = own;
     return {
