@@ -163,7 +163,7 @@ export async function sweepOverdueWork(deps: ChunkWorkDeps, plan: RunnablePlan):
  * it every few seconds.
  */
 export async function sweepWaitingWork(deps: ChunkWorkDeps, plan: RunnablePlan): Promise<number> {
-  const waiting = await inSystem(deps.db, (tx) => waitingWork(tx, 100));
+  const waiting = await inSystem(deps.db, (tx) => waitingWork(tx, 500));
   for (const { fields, ...job } of waiting) {
     await inWorkspace(deps.db, job.workspaceId, (tx) =>
       requestMore(tx, deps, plan, job, inLockOrder(plan, fields), null),

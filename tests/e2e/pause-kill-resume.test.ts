@@ -133,5 +133,5 @@ describe("pause, kill -9, start again, resume", () => {
     const { ids } = await main.ledger();
     expect(ids.asked).toBe(CHUNKS * 100);
     expect(ids.askedAgain).toBeLessThanOrEqual(rounds.length * CONCURRENCY * 100);
-  });
+  }, 400_000);
 });
