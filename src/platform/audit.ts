@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import type { Tx } from "#db/client.ts";
 import { addToChain, takeNextInChain } from "#db/queries/audit.ts";
+import type { LegalBasis } from "#src/domain/privacy/purposes.ts";
 import { type AuditDetails, digestOfDetails, hashOfEntry } from "./audit-chain.ts";
 
 export interface AuditActor {
@@ -21,7 +22,7 @@ export interface AuditEvent {
   /** To what. Without an id: to many, which the details count. */
   subject: { kind: string; id?: string };
   /** Of a purpose in the legal-basis register. */
-  legalBasis?: string;
+  legalBasis?: LegalBasis;
   /** Ids and counts. Never personal data. */
   details?: AuditDetails;
   /** The request's or the job's id. */

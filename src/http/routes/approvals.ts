@@ -26,6 +26,9 @@ const Approval = z.object({
   note: z.string().nullable(),
 });
 
+/** On which values of prospects are looked at: a purpose's in the legal-basis register. */
+const legalBasis = "legitimate_interest";
+
 export const approvalEndpoints = ({ db }: Deps): Endpoint[] => [
   endpoint(
     {
@@ -41,12 +44,14 @@ export const approvalEndpoints = ({ db }: Deps): Endpoint[] => [
       answer: z.array(Approval),
       paged: true,
     },
-    async ({ workspaceId, query: { cursor, limit, ...filter } }) => {
-      const rows = await inWorkspace(db, workspaceId, (tx) =>
-        listApprovals(tx, { filter, afterId: cursor ?? null, limit: limit + 1 }),
-      );
-      return Page.of(rows, limit, ({ id }) => id);
-    },
+    ({ workspaceId, audit, query: { cursor, limit, ...filter } }) =>
+      inWorkspace(db, workspaceId, async (tx) => {
+        const rows = await listApprovals(tx, { filter, afterId: cursor ?? null, limit: limit + 1 });
+        const page = Page.of(rows, limit, ({ id }) => id);
+        const details = { count: page.items.length };
+        await audit(tx, { action: "approvals.viewed", subject: { kind: "approval" }, legalBasis, details });
+        return page;
+      }),
   ),
   endpoint(
     {

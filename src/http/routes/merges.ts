@@ -36,6 +36,9 @@ const Merge = z.object({
   ),
 });
 
+/** On which prospects are compared and shown: a purpose's in the legal-basis register. */
+const legalBasis = "legitimate_interest";
+
 export const mergeEndpoints = ({ db, now }: Deps): Endpoint[] => [
   endpoint(
     {
@@ -59,12 +62,13 @@ export const mergeEndpoints = ({ db, now }: Deps): Endpoint[] => [
       answer: z.array(Duplicate),
       paged: true,
     },
-    async ({ workspaceId, query: { cursor, minScore } }) => {
-      const { duplicates, nextId } = await inWorkspace(db, workspaceId, (tx) =>
-        findDuplicates(tx, { afterId: cursor ?? null, minScore }),
-      );
-      return new Page(duplicates, nextId);
-    },
+    ({ workspaceId, audit, query: { cursor, minScore } }) =>
+      inWorkspace(db, workspaceId, async (tx) => {
+        const { duplicates, nextId } = await findDuplicates(tx, { afterId: cursor ?? null, minScore });
+        const details = { count: duplicates.length };
+        await audit(tx, { action: "duplicates.viewed", subject: { kind: "prospect" }, legalBasis, details });
+        return new Page(duplicates, nextId);
+      }),
   ),
   endpoint(
     {
@@ -110,12 +114,14 @@ export const mergeEndpoints = ({ db, now }: Deps): Endpoint[] => [
       answer: z.array(Merge),
       paged: true,
     },
-    async ({ workspaceId, query: { prospectId, cursor, limit } }) => {
-      const rows = await inWorkspace(db, workspaceId, (tx) =>
-        listMerges(tx, { prospectId: prospectId ?? null, beforeId: cursor ?? null, limit: limit + 1 }),
-      );
-      return Page.of(rows, limit, ({ id }) => id);
-    },
+    ({ workspaceId, audit, query: { prospectId = null, cursor = null, limit } }) =>
+      inWorkspace(db, workspaceId, async (tx) => {
+        const rows = await listMerges(tx, { prospectId, beforeId: cursor, limit: limit + 1 });
+        const page = Page.of(rows, limit, ({ id }) => id);
+        const details = { count: page.items.length };
+        await audit(tx, { action: "merges.viewed", subject: { kind: "merge" }, legalBasis, details });
+        return page;
+      }),
   ),
   endpoint(
     {
