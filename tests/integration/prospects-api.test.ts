@@ -93,7 +93,7 @@ beforeEach(async () => {
     await next();
   });
   const endpoints = [...prospectEndpoints(deps, plan, sources), ...mergeEndpoints(deps)];
-  mount(app, "", endpoints, { checkAnswers: true });
+  mount(app, "", endpoints, { checkAnswers: true, checkAudit: true });
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: what the API answers, as a client sees it
@@ -200,5 +200,29 @@ describe("merging over the API", () => {
     expect((await call("POST", `/merges/${job.jobId}/undo`)).status).toBe(404);
     const stranger = await call("POST", "/merges", { keepId: id(0), mergeIds: [job.jobId], reason: "x" });
     expect(stranger).toMatchObject({ status: 404, error: { code: "prospect_not_found" } });
+  });
+});
+
+describe("the audit trail", () => {
+  it("says who has looked at which prospects, and how many, and what was done", async () => {
+    await call("GET", "/prospects?limit=2");
+    await call("GET", `/prospects/${id(0)}`);
+    await call("GET", `/prospects/${job.jobId}`);
+    await call("POST", "/merges", { keepId: id(0), mergeIds: [id(1)], reason: "same business" });
+    const { rows } = await inWorkspace(db, job.workspaceId, (tx) =>
+      tx.execute(sql`
+        SELECT actor_kind || ' ' || actor_id AS who, action, subject_id AS subject, legal_basis AS basis, details
+        FROM audit_entries LEFT JOIN audit_details USING (workspace_id, seq) ORDER BY seq`),
+    );
+    const who = "service test";
+    const basis = "legitimate_interest";
+    expect(rows).toEqual([
+      { who, action: "prospects.viewed", subject: null, basis, details: { count: 2 } },
+      { who, action: "prospect.viewed", subject: id(0), basis, details: null },
+      {
+        ...{ who, action: "merge.done", subject: expect.any(String), basis: null },
+        details: { keepId: id(0), mergeIds: [id(1)] },
+      },
+    ]);
   });
 });
