@@ -8,6 +8,7 @@ import { loadConfig } from "#src/config.ts";
 import { closeDeps, createDeps, type Deps } from "#src/deps.ts";
 import type { WebhooksReceived } from "#src/events/webhooks.ts";
 import { createApp } from "#src/http/app.ts";
+import { createLogger } from "#src/platform/logger.ts";
 import { normaliseDeliveries } from "#src/platform/webhooks-in/normalise.ts";
 import { webhookSources } from "#src/providers/webhooks.ts";
 import { createTestDatabase } from "./databases.ts";
@@ -24,6 +25,8 @@ export interface WebhookApp {
   /** Asks the database as its owner: row-level security does not apply. */
   query: <Row extends pg.QueryResultRow>(statement: string, values?: unknown[]) => Promise<Row[]>;
   api: Api;
+  /** Every line of the log. */
+  logged: string[];
   /** Has webhooks of a simulated provider expected; answers what is entered there. */
   expectOf: (sender: WebhookSender) => Promise<Setup>;
   /** Does what the events in the outbox ask for, as the functions would. */
@@ -54,7 +57,9 @@ export async function startWebhookApp(): Promise<WebhookApp> {
     NODE_ENV: "test",
     LOG_LEVEL: "silent",
   });
-  const deps: Deps = { ...createDeps(config), now: () => clock.at ?? new Date() };
+  const logged: string[] = [];
+  const logger = createLogger("trace", { write: (line: string) => logged.push(line) });
+  const deps: Deps = { ...createDeps(config), logger, now: () => clock.at ?? new Date() };
   const app = createApp(deps, {
     functions: createFunctions(deps),
     plan: { fields: [], stages: [], maxOutstanding: new Map() },
@@ -77,6 +82,7 @@ export async function startWebhookApp(): Promise<WebhookApp> {
     app,
     query,
     api,
+    logged,
     newWorkspace: async () => {
       workspaceId = await seedWorkspace(database.url);
       return workspaceId;

@@ -15,12 +15,13 @@ import { readBytes } from "../json-body.ts";
 const BODY_LIMITS = { maxBytes: 1_048_576, timeoutMs: 10_000 };
 const STORE_WITHIN_MS = 4_000;
 
-export function webhookRoutes(deps: Deps) {
+/** @param limits of a body; other than the usual ones for tests */
+export function webhookRoutes(deps: Deps, limits = BODY_LIMITS) {
   const { logger } = deps;
   const door = new WebhookDoor({ ...deps, sources: webhookSources });
   return new Hono<AppEnv>().post("/webhooks/:provider/:workspace", async (c) => {
     const address = { provider: c.req.param("provider"), workspace: c.req.param("workspace") };
-    const body = await readBytes(c.req.raw, BODY_LIMITS);
+    const body = await readBytes(c.req.raw, limits);
     const tokens = c.req.queries("token") ?? [];
     const webhook = {
       headers: c.req.header(),

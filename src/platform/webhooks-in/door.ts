@@ -40,6 +40,7 @@ interface KnownSource {
 const KEEP_SECRETS_MS = 2_000;
 /** Addresses that are remembered; whoever tries out more only has them looked up again. */
 const MAX_ADDRESSES = 5_000;
+const NAME = /^[\w-]{1,100}$/;
 /** Compared with where there is no secret, so that the answer takes as long. */
 const NOBODYS_SECRET = `whsec_${randomBytes(24).toString("base64")}`;
 
@@ -115,6 +116,8 @@ export class WebhookDoor {
 
   async #lookUp(address: { provider: string; workspace: string }): Promise<KnownSource | null> {
     const { db, vault } = this.#deps;
+    // Nobody has such a name, and there are characters that Postgres is better not asked about.
+    if (![address.provider, address.workspace].every((name) => NAME.test(name))) return null;
     const found = await inSystem(db, (tx) => findSourceByAddress(tx, address));
     if (!found) return null;
     const open = (sealed: string) => vault.open(secretContext(found.workspaceId, address.provider), sealed);
