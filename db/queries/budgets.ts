@@ -7,10 +7,12 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import type { budgetScopes } from "#db/schema/budgets.ts";
+import { lockCreditAccount } from "./credits.ts";
 import { executePrepared } from "./prepared.ts";
 
 export interface AccountKey {
-  scope: (typeof budgetScopes)[number];
+  /** credits: the workspace's balance, which is no row of `budgets` and moves by its own ledger. */
+  scope: (typeof budgetScopes)[number] | "credits";
   /** Of the scope, in this order, with ":" between: provider, job, prospect, day. */
   key: string;
 }
@@ -37,14 +39,21 @@ interface Owner {
  * opens a job's, a prospect's or a day's. Until the transaction ends no limit is set or lifted.
  */
 export async function lockAccounts(tx: Tx, owner: Owner, wanted: readonly AccountKey[]): Promise<Account[]> {
-  const limited = await lockLimited(tx, owner, wanted);
+  let limited = await lockLimited(tx, owner, wanted);
   const missing = limited.filter(({ heldMicros }) => heldMicros === null);
-  if (missing.length === 0) return limited as Account[];
-  await openAccounts(tx, owner.workspaceId, missing);
-  return (await lockLimited(tx, owner, wanted)) as Account[];
+  if (missing.length > 0) {
+    await openAccounts(tx, owner.workspaceId, missing);
+    limited = await lockLimited(tx, owner, wanted);
+  }
+  const accounts = limited as Account[];
+  if (!accounts.some(({ scope }) => scope === "credits")) return accounts;
+  // After the budgets, as whoever settles does.
+  const credits = await lockCreditAccount(tx, owner.workspaceId);
+  const limitMicros = credits?.balanceMicros ?? 0;
+  return accounts.map((account) => (account.scope === "credits" ? { ...account, limitMicros } : account));
 }
 
-/** Those of the accounts that a limit holds for. Nulls: it is not opened yet. */
+/** Those of the accounts that a limit holds for, and the credits (not locked). Nulls: it is not opened yet. */
 async function lockLimited(
   tx: Tx,
   { workspaceId, jobId }: Owner,
@@ -70,7 +79,8 @@ async function lockLimited(
       FROM wanted w JOIN jobs j ON j.id = ${jobId} WHERE w.scope IN ('job', 'prospect')
     )
     SELECT scope, key, limit_micros AS "limitMicros", held_micros AS "heldMicros", spent_micros AS "spentMicros"
-    FROM limited LEFT JOIN locked USING (scope, key) WHERE limit_micros IS NOT NULL`,
+    FROM limited LEFT JOIN locked USING (scope, key) WHERE limit_micros IS NOT NULL
+    UNION ALL SELECT 'credits', '', balance_micros, 0, 0 FROM credit_accounts WHERE workspace_id = ${workspaceId}`,
   );
   return rows;
 }

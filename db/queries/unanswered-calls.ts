@@ -3,8 +3,7 @@ import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import type { CallKey } from "./provider-calls.ts";
 
-export interface OpenCall {
-  id: string;
+export interface OpenCall extends CallKey {
   workspaceId: string;
   provider: string;
   jobId: string;
@@ -48,8 +47,8 @@ export async function endDeadCalls(
 async function openCalls(tx: Tx, ids: readonly string[]): Promise<OpenCall[]> {
   if (ids.length === 0) return [];
   const { rows } = await tx.execute<OpenCall & Record<string, unknown>>(sql`
-    SELECT c.id, c.workspace_id AS "workspaceId", c.provider, c.job_id AS "jobId", c.as_of::text AS day,
-           c.reserved_cost_micros AS "heldMicros", coalesce(jsonb_agg(s.prospect_id), '[]') AS "prospectIds"
+    SELECT c.id, c.attempts AS attempt, c.workspace_id AS "workspaceId", c.provider, c.job_id AS "jobId",
+           c.as_of::text AS day, c.reserved_cost_micros AS "heldMicros", coalesce(jsonb_agg(s.prospect_id), '[]') AS "prospectIds"
     FROM provider_calls c JOIN snapshots s ON s.call_id = c.id AND s.status = 'claimed'
     WHERE c.id = ANY(${sql.param([...ids])}::uuid[]) GROUP BY c.id`);
   return rows;
@@ -88,10 +87,10 @@ export async function listUnknownCalls(
 }
 
 /** Locks an unknown call; null: there is none with this id. */
-export async function lockUnknownCall(tx: Tx, id: string): Promise<(OpenCall & CallKey) | null> {
-  const { rows } = await tx.execute<CallKey & Record<string, unknown>>(sql`
-    SELECT id, attempts AS attempt FROM provider_calls WHERE id = ${id} AND status = 'unknown' FOR UPDATE`);
-  if (!rows[0]) return null;
+export async function lockUnknownCall(tx: Tx, id: string): Promise<OpenCall | null> {
+  const { rowCount } = await tx.execute(sql`
+    SELECT FROM provider_calls WHERE id = ${id} AND status = 'unknown' FOR UPDATE`);
+  if (rowCount === 0) return null;
   const [call] = await openCalls(tx, [id]);
-  return call ? { ...call, attempt: rows[0].attempt } : null;
+  return call ?? null;
 }

@@ -28,7 +28,7 @@ export const prospectAccount = ({ jobId }: Payer, prospectId: string): AccountKe
 });
 
 /** Which limit it was that something did not fit into. */
-export type BudgetScope = "prospect" | "job" | "provider" | "workspace" | "day";
+export type BudgetScope = "prospect" | "job" | "provider" | "workspace" | "day" | "credits";
 
 const SCOPES: Record<Account["scope"], BudgetScope> = {
   prospect: "prospect",
@@ -37,7 +37,11 @@ const SCOPES: Record<Account["scope"], BudgetScope> = {
   provider: "provider",
   workspace_day: "day",
   workspace: "workspace",
+  credits: "credits",
 };
+
+/** What the workspace's credits leave: a limit like any other, where it has an account. */
+const CREDITS: AccountKey = { scope: "credits", key: "" };
 
 /**
  * Takes, in their order, as many of the questions as fit. Those that do not are told apart by the narrowest limit
@@ -62,7 +66,7 @@ export function keepWithinBudget<Question extends { prospectId: string }>(
   const fits: Question[] = [];
   const over: { question: Question; scope: BudgetScope }[] = [];
   for (const question of questions) {
-    const accountsOfIt = [prospectAccount(payer, question.prospectId), ...shared];
+    const accountsOfIt = [prospectAccount(payer, question.prospectId), ...shared, CREDITS];
     const full = accountsOfIt.find((account) => leftIn(account) < costMicros);
     if (full) over.push({ question, scope: SCOPES[full.scope] });
     else {

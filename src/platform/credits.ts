@@ -14,6 +14,7 @@ import {
   type NewCreditEntry,
   openCreditAccount,
 } from "#db/queries/credits.ts";
+import type { CallKey } from "#db/queries/provider-calls.ts";
 import { ConflictError, InsufficientCreditsError, InvalidInputError } from "#src/domain/errors.ts";
 
 export interface CreditChange {
@@ -58,6 +59,9 @@ async function change(
   const entry = { kind, balanceMicros: amountMicros, reservedMicros: 0, reservationId: null, reference, by };
   await addCreditEntries(tx, workspaceId, [{ ...entry, idempotencyKey }]);
 }
+
+/** Names what is reserved for one attempt at a call to a provider. */
+export const creditKeyOf = ({ id, attempt }: CallKey): string => `call:${id}:${attempt}`;
 
 export interface Reserve {
   /** Names the reservation, for ever. */

@@ -5,6 +5,7 @@ import { endCalls } from "#db/queries/provider-calls.ts";
 import { endDeadCalls, findDeadCalls, lockUnknownCall, type OpenCall } from "#db/queries/unanswered-calls.ts";
 import { InvalidInputError, NotFoundError } from "#src/domain/errors.ts";
 import { type Change, movementsOf } from "./budget.ts";
+import { creditKeyOf, endReservations } from "./credits.ts";
 import type { Logger } from "./logger.ts";
 
 /**
@@ -18,6 +19,8 @@ export async function endCallsOfTheDead(
 ): Promise<{ released: number; unknown: number }> {
   const { released, unknown } = await endDeadCalls(tx, ids);
   await moveAccounts(tx, workspaceId, movementsOf(released.flatMap((call) => spend(call, 0))));
+  const refunds = released.map((call) => ({ key: creditKeyOf(call), costMicros: 0 }));
+  await endReservations(tx, workspaceId, refunds);
   return { released: released.length, unknown: unknown.length };
 }
 
@@ -52,7 +55,8 @@ export async function resolveUnknownCall(
   { charged, costMicros }: Resolution,
 ): Promise<void> {
   const call = await lockUnknownCall(tx, id);
-  if (!call) throw new NotFoundError("provider_call_not_found", "There is no such call with an unknown outcome.");
+  if (!call)
+    throw new NotFoundError("provider_call_not_found", "There is no such call with an unknown outcome.");
   const cost = charged ? (costMicros ?? call.heldMicros) : 0;
   if (cost > call.heldMicros) {
     const message = `The call holds ${call.heldMicros} micro-euros: it cannot have cost ${cost}.`;
@@ -76,6 +80,7 @@ export async function resolveUnknownCall(
     },
   ]);
   await moveAccounts(tx, call.workspaceId, movementsOf(spend(call, cost)));
+  await endReservations(tx, call.workspaceId, [{ key: creditKeyOf(call), costMicros: cost }]);
 }
 
 /** Frees what a call holds, and spends part of it: as evenly over its prospects as whole micro-euros allow. */

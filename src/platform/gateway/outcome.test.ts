@@ -7,6 +7,7 @@ const call = {
   id: "call",
   attempt: 1,
   heldMicros: 10,
+  credited: false,
   questions: [
     { subject: "a", prospectId: "p1" },
     { subject: "b", prospectId: "p2" },

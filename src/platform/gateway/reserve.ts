@@ -12,6 +12,7 @@ import {
   prospectAccount,
   sharedAccounts,
 } from "../budget.ts";
+import { creditKeyOf, reserveCredits } from "../credits.ts";
 import { endCallsOfTheDead } from "../unanswered-calls.ts";
 
 /** A subject, and the prospect that it is asked for and paid by. */
@@ -25,6 +26,8 @@ export interface ReservedCall extends CallKey {
   questions: readonly Question[];
   /** For each of its subjects. */
   heldMicros: number;
+  /** Whether the workspace's credits were reserved for it, and have to be settled. */
+  credited: boolean;
 }
 
 export interface Terms {
@@ -77,7 +80,7 @@ export async function reserve(
   if (open.size === 0) return reservation;
 
   const payer: Payer = origin;
-  const { fits, over } = await hold(tx, origin, payer, [...open.values()], terms.costMicros);
+  const { fits, over, credited } = await hold(tx, origin, payer, [...open.values()], terms.costMicros);
   reservation.overBudget = over.map(({ question, scope }) => ({ subject: question.subject, scope }));
   const batches = cut(fits, terms.batchSize);
   if (batches.length === 0) return reservation;
@@ -91,7 +94,9 @@ export async function reserve(
     ...(keys[index] as CallKey),
     questions: batch,
     heldMicros: terms.costMicros,
+    credited,
   }));
+  if (credited) await reserveCredits(tx, origin.workspaceId, reservation.calls.map(creditsOf));
   return reservation;
 }
 
@@ -113,14 +118,18 @@ async function hold(
   payer: Payer,
   questions: readonly Question[],
   costMicros: number,
-): Promise<{ fits: readonly Question[]; over: { question: Question; scope: BudgetScope }[] }> {
-  if (costMicros === 0) return { fits: questions, over: [] };
+): Promise<{
+  fits: readonly Question[];
+  over: { question: Question; scope: BudgetScope }[];
+  credited: boolean;
+}> {
+  if (costMicros === 0) return { fits: questions, over: [], credited: false };
   const prospects = [...new Set(questions.map(({ prospectId }) => prospectId))];
   const accounts = await lockAccounts(tx, origin, [
     ...sharedAccounts(payer),
     ...prospects.map((prospectId) => prospectAccount(payer, prospectId)),
   ]);
-  if (accounts.length === 0) return { fits: questions, over: [] };
+  if (accounts.length === 0) return { fits: questions, over: [], credited: false };
   const { fits, over } = keepWithinBudget(payer, accounts, questions, costMicros);
   const changes = fits.map(({ prospectId }) => ({
     payer,
@@ -129,8 +138,14 @@ async function hold(
     spentMicros: 0,
   }));
   await moveAccounts(tx, origin.workspaceId, movementsOf(changes));
-  return { fits, over };
+  return { fits, over, credited: accounts.some(({ scope }) => scope === "credits") };
 }
+
+const creditsOf = (call: ReservedCall) => ({
+  key: creditKeyOf(call),
+  reference: call.id,
+  amountMicros: call.heldMicros * call.questions.length,
+});
 
 /** Requests as large as they may be. Sorted: the same subjects always make the same requests. */
 function cut(questions: readonly Question[], size: number): Question[][] {

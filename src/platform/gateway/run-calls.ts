@@ -9,6 +9,7 @@ import { type CallOrigin, endCalls, markSending, renewLeases } from "#db/queries
 import type { StoredAnswer } from "#db/queries/snapshots.ts";
 import { SupersededError } from "#src/domain/errors.ts";
 import { movementsOf } from "../budget.ts";
+import { creditKeyOf, endReservations } from "../credits.ts";
 import type { Logger } from "../logger.ts";
 import type { Answer, Price } from "../provider.ts";
 import { type LedgerEnd, ledgerEndOf, type Outcome } from "./outcome.ts";
@@ -121,7 +122,7 @@ async function write<Body>(
       inWorkspace(db, origin.workspaceId, async (tx) => ({
         marked: await markSending(tx, marking),
         // Last, for it locks the accounts that all share.
-        ...(await settle(tx, origin.workspaceId, ends)),
+        ...(await settle(tx, origin.workspaceId, outcomes, ends)),
       })),
     );
     tellOvercharged(parts, ends);
@@ -146,7 +147,12 @@ async function write<Body>(
   }
 }
 
-async function settle(tx: Tx, workspaceId: string, ends: readonly LedgerEnd[]) {
+async function settle<Body>(
+  tx: Tx,
+  workspaceId: string,
+  outcomes: readonly Outcome<Body>[],
+  ends: readonly LedgerEnd[],
+) {
   if (ends.length === 0) return { ended: new Set<string>(), answers: [] };
   const written = await endCalls(
     tx,
@@ -154,6 +160,13 @@ async function settle(tx: Tx, workspaceId: string, ends: readonly LedgerEnd[]) {
   );
   const ours = ends.filter(({ end }) => written.ended.has(end.id));
   await moveAccounts(tx, workspaceId, movementsOf(ours.flatMap(({ changes }) => changes)));
+  const credited = new Set(outcomes.flatMap(({ call }) => (call.credited ? [call.id] : [])));
+  const known = ours.filter(({ end }) => credited.has(end.id) && end.status !== "unknown");
+  await endReservations(
+    tx,
+    workspaceId,
+    known.map(({ end }) => ({ key: creditKeyOf(end), costMicros: end.costMicros })),
+  );
   return written;
 }
 
