@@ -1,11 +1,11 @@
 /** The rows of a table in a file, whatever it comes as: delimited text, an Excel workbook or the tables of a PDF. */
 import { open, readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import readWorkbook from "read-excel-file/node";
 import { getDocumentProxy } from "unpdf";
 import { InvalidInputError } from "#src/domain/errors.ts";
 import { splitCsvLine } from "../registry-import/csv-records.ts";
 import { tableOfPage } from "./pdf-table.ts";
+import { workbookRows } from "./workbook-rows.ts";
 
 export interface TableRow {
   /** From 1, as the file counts; in a PDF over all pages. */
@@ -16,7 +16,6 @@ export interface TableRow {
 /** Workbooks and PDF documents are read whole. */
 const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 const MAX_PAGES = 2_000;
-const MAX_CELLS = 200;
 
 /**
  * Reads a file row by row. The kind is told by its first bytes, not by its name.
@@ -78,24 +77,6 @@ const delimiterOf = (header: string): string => {
   );
   return counted.toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? ",";
 };
-
-async function* workbookRows(path: string): AsyncGenerator<TableRow> {
-  let sheets: Awaited<ReturnType<typeof readWorkbook>>;
-  try {
-    sheets = await readWorkbook(path);
-  } catch (cause) {
-    throw new InvalidInputError(
-      "unreadable_workbook",
-      "The file is a ZIP archive that is no Excel workbook we can read: save the sheet as CSV and send that.",
-      { field: "file", cause },
-    );
-  }
-  const rows = sheets[0]?.data ?? [];
-  for (const [index, row] of rows.entries()) {
-    const cells = row.slice(0, MAX_CELLS).map((value) => (value === null ? "" : String(value)));
-    if (cells.some((cell) => cell.trim() !== "")) yield { lineNumber: index + 1, cells };
-  }
-}
 
 async function* pdfRows(path: string): AsyncGenerator<TableRow> {
   const document = await getDocumentProxy(new Uint8Array(await readFile(path))).catch((cause: unknown) => {
