@@ -58,6 +58,19 @@ export async function revokeInvitation(tx: Tx, id: string, now: Date): Promise<b
   return rowCount === 1;
 }
 
+/** Takes back open ones that one user has made, except for these roles. Returns how many that were. */
+export async function revokeInvitationsMadeBy(
+  tx: Tx,
+  userId: string,
+  { keepRoles, now }: { keepRoles: readonly MemberRole[]; now: Date },
+): Promise<number> {
+  const { rowCount } = await tx.execute(sql`
+    UPDATE invitations SET revoked_at = ${now}
+    WHERE invited_by = ${userId} AND accepted_at IS NULL AND revoked_at IS NULL
+      AND role <> ALL(${sql.param([...keepRoles])}::text[])`);
+  return rowCount ?? 0;
+}
+
 export interface OpenInvitation {
   id: string;
   workspaceId: string;

@@ -19,14 +19,19 @@ export async function insertWorkspace(tx: Tx, { slug, name }: Omit<Workspace, "i
   return rows[0]?.id ?? null;
 }
 
-/** As the access role: all that there are, or the one with this slug; by id, after `afterId`. */
+/** As the access role: those of a user, the one with this id or slug, or all; by id, after `afterId`. */
 export async function listWorkspaces(
   tx: Tx,
-  { slug = null, afterId = null, limit }: { slug?: string | null; afterId?: string | null; limit: number },
+  only: { userId?: string; id?: string; slug?: string },
+  { afterId, limit }: { afterId: string | null; limit: number },
 ): Promise<Workspace[]> {
+  const { userId = null, id = null, slug = null } = only;
   const { rows } = await tx.execute<Workspace & Record<string, unknown>>(sql`
     SELECT id, slug, name FROM workspaces
-    WHERE (${slug}::text IS NULL OR slug = ${slug}) AND (${afterId}::uuid IS NULL OR id > ${afterId}::uuid)
+    WHERE (${slug}::text IS NULL OR slug = ${slug}) AND (${id}::uuid IS NULL OR id = ${id}::uuid)
+      AND (${userId}::uuid IS NULL
+           OR id IN (SELECT workspace_id FROM memberships WHERE user_id = ${userId}::uuid))
+      AND (${afterId}::uuid IS NULL OR id > ${afterId}::uuid)
     ORDER BY id LIMIT ${limit}`);
   return rows;
 }

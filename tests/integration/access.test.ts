@@ -1,6 +1,6 @@
 /** Users, sessions, invitations, API keys and workspaces, over the API. */
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { TOTP } from "otpauth";
@@ -8,6 +8,9 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEFAULT_WORKSPACE_ID } from "#db/schema/workspaces.ts";
 import { REPEAT_WITHIN_MS } from "#src/domain/access/refresh.ts";
+import { totpContext } from "#src/platform/access/two-factor.ts";
+import { rotateSecrets } from "#src/platform/rotation.ts";
+import { createVault } from "#src/platform/vault.ts";
 import {
   type Answer,
   bearer,
@@ -225,7 +228,7 @@ describe("a session", () => {
     const user = await someone("viewer");
     const first = (await signIn(user.email)).body.data;
     try {
-      aheadMs = 15 * MINUTE_MS + 1000;
+      aheadMs = 15 * MINUTE_MS + 10_000;
       expect((await get("/auth/me", bearer(first.accessToken))).status).toBe(401);
       const second = (await refresh(first.refreshToken)).body.data;
       expect((await get("/auth/me", bearer(second.accessToken))).status).toBe(200);
@@ -311,6 +314,15 @@ describe("an authenticator app", () => {
     expect(rows[0].totp_secret).toMatch(/^v1\./);
     expect((await signIn(user.email)).status).toBe(200);
 
+    const rotated = createVault([{ id: "k2", key: randomBytes(32) }, ...api.deps.config.SECRET_KEYS]);
+    expect(await rotateSecrets(api.deps.db, rotated)).toMatchObject({
+      resealed: expect.any(Number),
+      unreadable: [],
+    });
+    const resealed = await owner.query("SELECT totp_secret FROM users WHERE id = $1", [user.id]);
+    expect(rotated.open(totpContext(user.id), resealed.rows[0].totp_secret)).toBe(secret);
+    await owner.query("UPDATE users SET totp_secret = $2 WHERE id = $1", [user.id, rows[0].totp_secret]);
+
     const totp = new TOTP({ secret });
     const [first, next] = [0, 30_000].map((ms) => totp.generate({ timestamp: Date.now() + ms }));
     const confirm = (code = "") => post("/auth/totp/confirm", { code }, user.headers);
@@ -351,16 +363,28 @@ describe("members", () => {
     expect(JSON.stringify(body)).not.toMatch(/argon2|password|secret|recovery/i);
   });
 
-  it("have another role from their next request on, and API keys that are too strong are revoked", async () => {
+  it("have another role from their next request on, and what they gave out for more is revoked", async () => {
     const admin = await someone("admin");
     const other = await someone("owner");
     const key = (role: string) => post("/api-keys", { name: role, role }, admin.headers);
+    const invited = await post(
+      "/invitations",
+      { email: "way-back@example.ro", role: "admin" },
+      admin.headers,
+    );
     const [strong, weak] = [await key("admin"), await key("viewer")];
     const demoted = await api.request("PATCH", `/users/${admin.id}`, {
       body: { role: "sales" },
       headers: other.headers,
     });
-    expect(demoted.body.data).toEqual({ id: admin.id, role: "sales", revokedApiKeys: 1 });
+    expect(demoted.body.data).toEqual({
+      id: admin.id,
+      role: "sales",
+      revokedApiKeys: 1,
+      revokedInvitations: 1,
+    });
+    const comeBack = { token: invited.body.data.token, name: "x", password: PASSWORD };
+    expect((await post("/auth/accept-invitation", comeBack)).status).toBe(404);
     expect((await get("/auth/me", admin.headers)).body.data.role).toBe("sales");
     expect((await get("/users", admin.headers)).status).toBe(403);
     expect((await get("/auth/me", bearer(strong.body.data.key))).status).toBe(401);
@@ -371,7 +395,7 @@ describe("members", () => {
     const [admin, other] = [await someone("admin"), await someone("admin")];
     const { key } = (await post("/api-keys", { name: "mine", role: "viewer" }, admin.headers)).body.data;
     const removed = await api.request("DELETE", `/users/${admin.id}`, { headers: other.headers });
-    expect(removed.body.data).toEqual({ id: admin.id, revokedApiKeys: 1 });
+    expect(removed.body.data).toEqual({ id: admin.id, revokedApiKeys: 1, revokedInvitations: 0 });
     expect((await get("/auth/me", admin.headers)).status).toBe(401);
     expect((await get("/auth/me", bearer(key))).status).toBe(401);
     expect((await refresh(admin.refreshToken)).status).toBe(403);

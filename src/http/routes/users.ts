@@ -30,7 +30,8 @@ const Invitation = z.object({
 });
 const Changed = z.object({
   id: z.uuid(),
-  revokedApiKeys: z.int().describe("API keys that the user had made and that might have done more since."),
+  revokedApiKeys: z.int().describe("Made by the user, and for more than they may do now."),
+  revokedInvitations: z.int().describe("Likewise."),
 });
 
 export const userEndpoints = (deps: Deps): Endpoint[] => [
@@ -67,7 +68,7 @@ export const userEndpoints = (deps: Deps): Endpoint[] => [
     async ({ principal, audit, params: { id }, body: { role } }) => ({
       id,
       role,
-      revokedApiKeys: await changeRole(deps, principal, { userId: id, role }, audit),
+      ...(await changeRole(deps, principal, { userId: id, role }, audit)),
     }),
   ),
   endpoint(
@@ -82,7 +83,7 @@ export const userEndpoints = (deps: Deps): Endpoint[] => [
     },
     async ({ principal, audit, params: { id } }) => ({
       id,
-      revokedApiKeys: await removeMember(deps, principal, id, audit),
+      ...(await removeMember(deps, principal, id, audit)),
     }),
   ),
   endpoint(

@@ -9,6 +9,9 @@ import type { Vault } from "../vault.ts";
 
 export const ACCESS_TOKEN_SECONDS = 900;
 
+/** What the clocks of replicas may differ by. */
+const SKEW_SECONDS = 5;
+
 const ALGORITHM = "HS256";
 const ISSUER = "cerniq";
 const AUDIENCE = "cerniq-api";
@@ -58,6 +61,7 @@ export async function readAccessToken(vault: Keys, token: string, now: Date): Pr
       typ: TYPE,
       requiredClaims: ["iat", "exp"],
       maxTokenAge: ACCESS_TOKEN_SECONDS,
+      clockTolerance: SKEW_SECONDS,
       currentDate: now,
     });
     return claimsSchema.parse(payload);

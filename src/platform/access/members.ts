@@ -1,14 +1,21 @@
 import { inWorkspace, type Tx } from "#db/client.ts";
 import { revokeApiKeysMadeBy } from "#db/queries/api-keys.ts";
+import { revokeInvitationsMadeBy } from "#db/queries/invitations.ts";
 import { deleteMembership, lockMember, setRole } from "#db/queries/memberships.ts";
 import { decideMemberChange } from "#src/domain/access/members.ts";
 import { isAtLeast, type Principal, type Role, roles } from "#src/domain/access/principal.ts";
 import { ConflictError, ForbiddenError, NotFoundError } from "#src/domain/errors.ts";
 import type { AccessNeeds, WriteAudit } from "./needs.ts";
 
+/** What a member had given out that is of no use any more. */
+export interface Revoked {
+  revokedApiKeys: number;
+  revokedInvitations: number;
+}
+
 /**
- * Gives a member another role. It holds from their next request on, and for API keys that they have made: those of a
- * higher role are revoked. Returns how many that were.
+ * Gives a member another role. It holds from their next request on, and for what they have given out: API keys and open
+ * invitations of a higher role are revoked.
  * @throws NotFoundError, ForbiddenError, ConflictError for the last owner
  */
 export const changeRole = (
@@ -16,23 +23,23 @@ export const changeRole = (
   by: Principal,
   { userId, role }: { userId: string; role: Role },
   audit: WriteAudit,
-): Promise<number> =>
+): Promise<Revoked> =>
   inWorkspace(db, by.workspaceId, async (tx) => {
     const former = await lockForChange(tx, by, userId, role);
     await setRole(tx, userId, role);
     const keepRoles = roles.filter((each) => isAtLeast(role, each));
-    const revokedApiKeys = await revokeApiKeysMadeBy(tx, userId, { keepRoles, by: by.id, now: now() });
+    const revoked = await revokeGivenOut(tx, userId, { keepRoles, by: by.id, now: now() });
     await audit(tx, {
       action: "user.role_changed",
       subject: { kind: "user", id: userId },
-      details: { former, role, revokedApiKeys },
+      details: { former, role, ...revoked },
     });
-    return revokedApiKeys;
+    return revoked;
   });
 
 /**
- * Removes a member from this workspace, at once, with all API keys that they have made. Their account stays: it may be a
- * member elsewhere. Returns how many keys that were.
+ * Removes a member from this workspace, at once, with the API keys and open invitations that they have made. Their
+ * account stays: it may be a member elsewhere.
  * @throws NotFoundError, ForbiddenError, ConflictError for the last owner
  */
 export const removeMember = (
@@ -40,18 +47,29 @@ export const removeMember = (
   by: Principal,
   userId: string,
   audit: WriteAudit,
-): Promise<number> =>
+): Promise<Revoked> =>
   inWorkspace(db, by.workspaceId, async (tx) => {
     await lockForChange(tx, by, userId, null);
     await deleteMembership(tx, userId);
-    const revokedApiKeys = await revokeApiKeysMadeBy(tx, userId, { keepRoles: [], by: by.id, now: now() });
+    const revoked = await revokeGivenOut(tx, userId, { keepRoles: [], by: by.id, now: now() });
     await audit(tx, {
       action: "user.removed",
       subject: { kind: "user", id: userId },
-      details: { revokedApiKeys },
+      details: { ...revoked },
     });
-    return revokedApiKeys;
+    return revoked;
   });
+
+async function revokeGivenOut(
+  tx: Tx,
+  userId: string,
+  options: { keepRoles: readonly Role[]; by: string; now: Date },
+): Promise<Revoked> {
+  return {
+    revokedApiKeys: await revokeApiKeysMadeBy(tx, userId, options),
+    revokedInvitations: await revokeInvitationsMadeBy(tx, userId, options),
+  };
+}
 
 async function lockForChange(tx: Tx, by: Principal, userId: string, role: Role | null): Promise<Role> {
   const member = await lockMember(tx, userId);
