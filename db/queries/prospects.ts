@@ -2,6 +2,7 @@ import { and, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import { type GoldenAttribute, type prospectStatuses, prospects, type tiers } from "#db/schema/prospects.ts";
 import { type DeadLetterFilter, deadLetterProspects } from "./dead-letters.ts";
+import { iso } from "./instants.ts";
 
 export interface ProspectFilter {
   importId?: string | undefined;
@@ -70,6 +71,8 @@ export interface ProspectDetail extends ProspectRow {
   legalForm: string | null;
   /** ISO 8601. */
   enrichedAt: string | null;
+  /** Since when nobody may work on it, ISO 8601; null: it has not objected. */
+  objectedAt: string | null;
   /** The prospect that stands for this one; null: it stands for itself. */
   mergedInto: string | null;
   /** Those that it stands for. */
@@ -82,10 +85,11 @@ export async function prospectDetail(tx: Tx, id: string): Promise<ProspectDetail
     SELECT id, cui, name, is_natural_person AS "isNaturalPerson", registration_number AS "registrationNumber",
            legal_form AS "legalForm", county, locality, status, failure_code AS "failureCode", tier,
            score_pct AS "scorePct", fields_filled AS "fieldsFilled", confidence_pct AS "confidencePct", golden,
-           enriched_at AS "enrichedAt", merged_into AS "mergedInto",
+           enriched_at AS "enrichedAt", objected_at AS "objectedAt", merged_into AS "mergedInto",
            ARRAY(SELECT m.id FROM prospects m WHERE m.merged_into = p.id ORDER BY m.id) AS "mergedFrom"
     FROM prospects p WHERE id = ${id}`);
   const [row] = rows;
   if (!row) return null;
-  return { ...row, enrichedAt: row.enrichedAt && new Date(row.enrichedAt).toISOString() };
+  const { enrichedAt, objectedAt } = row;
+  return { ...row, enrichedAt: enrichedAt && iso(enrichedAt), objectedAt: objectedAt && iso(objectedAt) };
 }

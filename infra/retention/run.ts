@@ -57,7 +57,7 @@ async function run(db: Db, { dryRun, slug }: Options): Promise<void> {
 }
 
 function tableOf(counts: RetentionCounts, now: Date): string {
-  const table = new Table({ head: ["rule", "rows", "older than", "what"], style: { head: [] } });
+  const table = new Table({ head: ["rule", "rows", "older than", "what"], style: { head: [], border: [] } });
   for (const rule of retentionRules) {
     const before = cutoffOf(rule, now).toISOString().slice(0, 10);
     table.push([rule, String(counts[rule]), before, retentionPeriods[rule].removes]);

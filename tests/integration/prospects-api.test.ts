@@ -155,6 +155,21 @@ describe("GET /prospects/:id", () => {
     expect((await call("GET", `/prospects/${id(1)}`)).data).toMatchObject({ tier: "gold", nextCall: null });
   });
 
+  it("says when the person has objected, and enriches no more", async () => {
+    await inWorkspace(db, job.workspaceId, (tx) =>
+      tx.execute(sql`UPDATE prospects SET objected_at = ${NOW.toISOString()} WHERE id = ${id(0)}`),
+    );
+    expect((await call("GET", `/prospects/${id(0)}`)).data.objectedAt).toBe(NOW.toISOString());
+    expect(await call("POST", `/prospects/${id(0)}/enrich`)).toMatchObject({
+      status: 409,
+      error: { code: "prospect_objected" },
+    });
+    expect((await call("GET", "/prospects")).data.map((each: { id: string }) => each.id)).toEqual([
+      id(1),
+      id(2),
+    ]);
+  });
+
   it("answers 404 to what is none", async () => {
     expect(await call("GET", `/prospects/${job.jobId}`)).toMatchObject({
       status: 404,

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { sql } from "drizzle-orm";
 import fc from "fast-check";
 import pg from "pg";
@@ -294,6 +296,21 @@ describe("a run", () => {
       { numRuns: 12 },
     );
   }, 120_000);
+
+  it("can be asked for by hand: npm run retention, with --dry-run to count only", async () => {
+    await run(sql`UPDATE prospects SET objected_at = now() WHERE id = ${id(0)}`);
+    const retention = async (...args: string[]) => {
+      const env = { ...process.env, DATABASE_URL: database.url };
+      const script = ["infra/retention/run.ts", "--workspace", workspaceId, ...args];
+      return (await promisify(execFile)(process.execPath, script, { env })).stdout;
+    };
+    const counted = await retention("--dry-run");
+    expect(counted).toContain(`${workspaceId}: would be removed\n`);
+    expect(counted).toMatch(/sole_traders +│ 1 /);
+    expect((await due(TODAY)).sole_traders).toBe(1);
+    expect(await retention()).toMatch(/sole_traders +│ 1 /);
+    expect((await due(TODAY)).sole_traders).toBe(0);
+  });
 
   it("touches no other workspace", async () => {
     const other = job;

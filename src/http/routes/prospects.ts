@@ -82,6 +82,9 @@ const Prospect = ProspectRow.omit({ scorePct: true, fieldsFilled: true, confiden
   registrationNumber: z.string().nullable(),
   legalForm: z.string().nullable(),
   enrichedAt: Instant.nullable(),
+  objectedAt: Instant.nullable().describe(
+    "Since when nobody may work on it, because the person has objected.",
+  ),
   mergedInto: z.uuid().nullable(),
   mergedFrom: z.array(z.uuid()),
   golden: z
@@ -167,6 +170,11 @@ export const prospectEndpoints = (deps: Deps, plan: RunnablePlan, sources: Field
         if (!prospect) throw new NotFoundError("prospect_not_found", "There is no such prospect.");
         if (prospect.mergedInto)
           throw new ConflictError("prospect_merged", `It was merged: enrich ${prospect.mergedInto} instead.`);
+        if (prospect.objectedAt)
+          throw new ConflictError(
+            "prospect_objected",
+            "The person has objected: nothing more is asked about it.",
+          );
         const work = { ...options, workspaceId, selection: { ids: [id] }, fields: fields ?? null };
         const jobId = await requestEnrichment(tx, deps, plan, work);
         const subject = { kind: "prospect", id };
