@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { sealedColumns } from "#db/queries/sealed-columns.ts";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { loadSimulatorConfig } from "#infra/simulator/config.ts";
 import { HUNTER_KEY, hunterSimulator } from "#infra/simulator/hunter/app.ts";
@@ -206,6 +207,15 @@ describe("/credentials", () => {
 });
 
 describe("rotation", () => {
+  it("knows every column that holds something sealed", async () => {
+    const { rows } = await owner.query<{ table: string; column: string }>(`
+      SELECT table_name AS table, column_name AS column FROM information_schema.columns
+      WHERE table_schema = 'public' AND data_type = 'text' AND column_name ~ '(sealed|secret)$'`);
+    expect(rows.length).toBeGreaterThan(0);
+    const known = sealedColumns.map(({ table, column }) => `${table}.${column}`);
+    expect(known).toEqual(expect.arrayContaining(rows.map(({ table, column }) => `${table}.${column}`)));
+  });
+
   it("seals everything under the current key, goes on where it was stopped, and says what does not open", async () => {
     await owner.query("TRUNCATE provider_credentials");
     const { vault, db } = deps;
