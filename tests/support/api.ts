@@ -18,6 +18,7 @@ import type { Role } from "#src/domain/access/principal.ts";
 import { createApp } from "#src/http/app.ts";
 import type { Endpoint } from "#src/http/endpoint.ts";
 import { apiEndpoints } from "#src/http/endpoints.ts";
+import { SERVER_OPTIONS } from "#src/http/middleware/slow-bodies.ts";
 import { hashPassword } from "#src/platform/access/passwords.ts";
 import { startSession, type Tokens } from "#src/platform/access/sessions.ts";
 import { createTestDatabase, type TestDatabase } from "./databases.ts";
@@ -137,11 +138,25 @@ export const signInAs = ({ deps }: TestApi, userId: string): Promise<Tokens & { 
     return startSession(deps, tx, userId, membership);
   });
 
+/** A user of that role with a session, and the headers of their requests. */
+export async function someone(api: TestApi, role: Role, workspaceId?: string) {
+  const user = await makeUser(api, { role, ...(workspaceId ? { workspaceId } : {}) });
+  const tokens = await signInAs(api, user.id);
+  return { ...user, ...tokens, headers: bearer(tokens.accessToken) };
+}
+
 export const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
 
 /** Puts an app on a socket, on a port of its own. */
-export async function listen(app: TestApi["app"]): Promise<{ url: string; close: () => Promise<void> }> {
-  const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }) as Server;
+export async function listen(
+  app: Pick<TestApi["app"], "fetch">,
+): Promise<{ url: string; close: () => Promise<void> }> {
+  const server = serve({
+    fetch: app.fetch,
+    port: 0,
+    hostname: "127.0.0.1",
+    serverOptions: SERVER_OPTIONS,
+  }) as Server;
   if (!server.listening) await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {
