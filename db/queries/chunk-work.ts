@@ -241,8 +241,7 @@ export async function requestReadyWork(
     -- Materialized: a sub-select with LIMIT may be run once per row, and then takes more than its limit.
     WITH picked AS MATERIALIZED (
       SELECT ready.chunk_id, ready.field
-      FROM unnest(${sql.param(open.map(({ field }) => field))}::text[], ${sql.param(open.map(({ free }) => free))}::int[])
-        AS wanted (field, free)
+      FROM jsonb_to_recordset(${JSON.stringify(open)}::jsonb) AS wanted (field text, free int)
       CROSS JOIN LATERAL (
         SELECT chunk_id, field FROM chunk_fields c
         WHERE job_id = ${jobId} AND field = wanted.field AND status = 'ready' AND ${isNotHeld}

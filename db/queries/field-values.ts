@@ -106,24 +106,27 @@ export async function writeFieldValues(
   );
 }
 
+export interface FieldResults extends Omit<FieldCounts, "ineligible"> {
+  /** Whether the field has dead letters, of these prospects or of others. */
+  hasDeadLetters: boolean;
+}
+
 /** Results of the job's field on the chunk. Whoever has none was skipped: failed before, or still fresh. */
-export async function countFieldValues(
-  tx: Tx,
-  { chunkId, jobId, field }: ChunkField,
-): Promise<Omit<FieldCounts, "ineligible">> {
-  const { rows } = await tx.execute<Omit<FieldCounts, "ineligible"> & Record<string, unknown>>(sql`
+export async function countFieldValues(tx: Tx, { chunkId, jobId, field }: ChunkField): Promise<FieldResults> {
+  const { rows } = await tx.execute<FieldResults & Record<string, unknown>>(sql`
     SELECT count(*) FILTER (WHERE v.status = 'found')::int AS found,
            count(*) FILTER (WHERE v.status = 'not_found')::int AS "notFound",
            count(*) FILTER (WHERE v.status = 'in_review')::int AS "inReview",
            count(*) FILTER (WHERE v.status = 'failed')::int AS failed,
            coalesce(sum(v.cost_micros), 0)::bigint AS "costMicros",
-           (count(*) - count(v.id))::int AS skipped
+           (count(*) - count(v.id))::int AS skipped,
+           EXISTS (SELECT FROM dead_letters d WHERE d.field = ${field}) AS "hasDeadLetters"
     FROM chunks c
     -- One look-up for each prospect, whatever the planner makes of the array.
     CROSS JOIN LATERAL unnest(c.prospect_ids) AS member (id)
     LEFT JOIN field_values v ON v.prospect_id = member.id AND v.job_id = ${jobId} AND v.field = ${field}
     WHERE c.id = ${chunkId}`);
-  const counts = rows[0] as Omit<FieldCounts, "ineligible">;
+  const counts = rows[0] as FieldResults;
   return { ...counts, costMicros: Number(counts.costMicros) };
 }
 

@@ -1,5 +1,6 @@
 /** One round of a field on a chunk: its sources asked in order, what they say written as it comes. */
 import type { z } from "zod";
+import type { Tx } from "#db/client.ts";
 import { type NewApproval, requestApprovals } from "#db/queries/approvals.ts";
 import type { WorkKey } from "#db/queries/chunk-work.ts";
 import {
@@ -13,9 +14,10 @@ import type { Deps } from "#src/deps.ts";
 import { attributesOf, ineligibleBecause } from "#src/domain/enrichment/eligibility.ts";
 import { segmentOf } from "#src/domain/enrichment/waterfall.ts";
 import { REVIEW_MS } from "#src/platform/approvals.ts";
-import { type RunnableField, whileMine } from "#src/platform/chunk-work.ts";
+import { begin, finish, type RunnableField, type RunnablePlan, whileMine } from "#src/platform/chunk-work.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";
 import { announce } from "#src/platform/webhooks-out/announce.ts";
+import type { ChunkRun } from "./define-chunk-function.ts";
 import {
   type End,
   type Enquiry,
@@ -43,16 +45,22 @@ export interface RoundResult {
   failed: number;
   /** Left out by the rule, or by all sources. */
   ineligible: number;
-  /** To be asked again in the next round. */
-  remaining: number;
-  /** Some could not be asked now; null: there is nothing to wait for. */
-  wait: Wait | null;
-  /** A pause that some wait for; null: nobody does. */
-  pausedBy: string | null;
+  next: Next;
 }
 
+/** What follows a round. */
+export type Next =
+  /** Nothing: the work has been finished. */
+  | { action: "end" }
+  /** The next round, for those who failed in a way that may pass. */
+  | { action: "again" }
+  /** Some could not be asked now. */
+  | ({ action: "wait" } & Wait)
+  /** Some wait for a pause to be lifted. */
+  | { action: "giveBack"; pauseId: string };
+
 /** When to come back: when a turn will be free, or, in an outage, to see whether it is over. */
-export interface Wait {
+interface Wait {
   for: "turn" | "outage";
   ms: number;
 }
@@ -61,26 +69,39 @@ export interface Wait {
 const COME_BACK_MS = 30_000;
 
 /**
- * Asks the sources about everybody of the chunk who has no value yet, and writes what they say as it comes.
+ * Asks the sources about everybody of the chunk who has no value yet, and writes what they say before others are asked.
+ * The first transaction begins the work; the last one, where nobody is left to be asked again, finishes it.
+ * @returns false when the work is not this run's
  * @throws whatever is no provider's word for "later"
  */
 export async function askRound<Value extends Record<string, unknown>>(
   deps: Deps,
-  key: WorkKey,
+  { key, eventId, plan }: ChunkRun & { plan: RunnablePlan },
   { schema, sources, line, last }: Round<Value>,
-): Promise<RoundResult> {
+): Promise<RoundResult | false> {
   const view = { needs: line.needs, attributes: attributesOf(line.when) };
   // The deadline starts anew with each round, and with each retry of it.
-  const targets = await whileMine(deps, key, (tx) => targetsOfField(tx, key, view));
+  const targets = await begin(deps, key, eventId, (tx) => targetsOfField(tx, key, view));
+  if (!targets) return false;
   const eligible = targets.filter((target) => ineligibleBecause(line.when, factsOf(target)) === null);
   const enquiries = await enquiriesOf(deps, key, waysOf(deps, sources), line, eligible);
+  const save = (kept: Kept) => whileMine(deps, key, (tx) => writeKept(tx, key, kept));
+  let unsaved = nothing();
   let wait: Wait | null = null;
   while (wait === null) {
     const next = Map.groupBy(enquiries, (each) => nextWay(each, line));
     next.delete(null);
     if (next.size === 0) break;
+    if (unsaved.values.length > 0) await save(unsaved);
+    unsaved = nothing();
     const asked = await Promise.allSettled(
-      [...next].map(([way, members]) => askWay(deps, key, { schema, way: way as Way<Value>, line }, members)),
+      [...next].map(async ([way, members]) => {
+        const kept = await askWay(deps, key, { schema, way: way as Way<Value>, line }, members);
+        // What one source alone has said may be all, and is then written with the end. Not outcomes: their sums are
+        // shared by all chunks, and the end of work waits for others.
+        if (next.size === 1 && kept.outcomes.length === 0) unsaved = kept;
+        else if (kept.values.length + kept.outcomes.length > 0) await save(kept);
+      }),
     );
     // What the others brought is written by now.
     for (const each of asked) {
@@ -97,28 +118,61 @@ export async function askRound<Value extends Record<string, unknown>>(
   const ends = open
     .filter((each) => !stopped.includes(each))
     .map((each) => ({ each, end: endOf(each, last) }));
-  const counts = await writeEnds(deps, key, line, ends);
   if (ends.some(({ end }) => end.status === "unavailable")) wait ??= { for: "outage", ms: COME_BACK_MS };
+  const again = ends.some(({ end }) => end.status === "again");
+  const pauseId = open.find(({ pausedBy }) => pausedBy)?.pausedBy ?? null;
+  const next = nextOf({ wait, again, pauseId });
   const passed = ends.filter(({ end }) => end.status === "passed").length;
+  const ineligible = targets.length - eligible.length + passed;
+
+  const settled = settledOf(deps, line, ends);
+  const kept = { ...settled, values: [...unsaved.values, ...settled.values] };
+  if (next.action === "end") {
+    await finish(deps, plan, key, { ineligible, write: (tx) => writeKept(tx, key, kept) });
+  } else if (kept.values.length > 0) await save(kept);
+  const count = (status: NewFieldValue["status"]) =>
+    settled.values.filter((value) => value.status === status).length;
   return {
     found: enquiries.length - open.length,
-    ...counts,
-    ineligible: targets.length - eligible.length + passed,
-    remaining: ends.filter(({ end }) => end.status === "again").length,
-    wait,
-    pausedBy: open.find(({ pausedBy }) => pausedBy)?.pausedBy ?? null,
+    notFound: count("not_found"),
+    inReview: count("in_review"),
+    failed: count("failed"),
+    ineligible,
+    next,
   };
+}
+
+function nextOf(open: { wait: Wait | null; again: boolean; pauseId: string | null }): Next {
+  if (open.wait) return { action: "wait", ...open.wait };
+  if (open.again) return { action: "again" };
+  return open.pauseId ? { action: "giveBack", pauseId: open.pauseId } : { action: "end" };
 }
 
 const longer = (one: Wait | null, other: Wait): Wait => (one && one.ms > other.ms ? one : other);
 
-/** Asks one source about those whose turn it is, and writes the values that it has found. */
+/** What is to be written. */
+interface Kept {
+  values: NewFieldValue[];
+  outcomes: SourceOutcome[];
+  reviews: NewApproval[];
+}
+const nothing = (): Kept => ({ values: [], outcomes: [], reviews: [] });
+
+async function writeKept(tx: Tx, key: WorkKey, { values, outcomes, reviews }: Kept): Promise<void> {
+  await writeFieldValues(tx, key, values);
+  await recordOutcomes(tx, key, outcomes);
+  const approvalIds = await requestApprovals(tx, key, reviews);
+  if (approvalIds.length === 0) return;
+  await announce(tx, key.workspaceId, "approval.requested", { field: key.field, approvalIds });
+}
+
+/** Asks one source about those whose turn it is. Returns the values that it has found. */
 async function askWay<Value extends Record<string, unknown>>(
   deps: Deps,
   key: WorkKey,
   { schema, way, line }: { schema: z.ZodType<Value>; way: Way<Value>; line: RunnableField },
   members: readonly Enquiry<Value>[],
-): Promise<void> {
+): Promise<Kept> {
   const { provider } = way.from;
   const targets = members.map(({ target }) => target);
   const answers = await way.from.ask(deps, key, targets);
@@ -144,40 +198,24 @@ async function askWay<Value extends Record<string, unknown>>(
     }
   }
   // With one source there is no order to learn.
-  const worthKeeping = (members[0]?.order.length ?? 0) > 1 ? outcomes : [];
-  if (values.length + worthKeeping.length === 0) return;
-  await whileMine(deps, key, async (tx) => {
-    await writeFieldValues(tx, key, values);
-    await recordOutcomes(tx, key, worthKeeping);
-  });
+  return { values, outcomes: (members[0]?.order.length ?? 0) > 1 ? outcomes : [], reviews: [] };
 }
 
-/** Writes what it came to for those whom no source has found. */
-async function writeEnds(
+/** What it came to for those whom no source has found. */
+function settledOf(
   deps: Deps,
-  key: WorkKey,
   line: RunnableField,
   ends: readonly { each: Enquiry<unknown>; end: End }[],
-): Promise<{ notFound: number; inReview: number; failed: number }> {
+): Kept {
   const expiresAt = new Date(deps.now().getTime() + REVIEW_MS);
-  const values: NewFieldValue[] = [];
-  const reviews: NewApproval[] = [];
+  const kept = nothing();
   for (const { each, end } of ends) {
     if (end.status !== "settled") continue;
-    values.push(emptyValue(deps, each, end, line, expiresAt));
+    kept.values.push(emptyValue(deps, each, end, line, expiresAt));
     if (end.answer.status === "review")
-      reviews.push(approvalOf(each, end.source, end.answer, line, expiresAt));
+      kept.reviews.push(approvalOf(each, end.source, end.answer, line, expiresAt));
   }
-  if (values.length > 0) {
-    await whileMine(deps, key, async (tx) => {
-      await writeFieldValues(tx, key, values);
-      const approvalIds = await requestApprovals(tx, key, reviews);
-      if (approvalIds.length === 0) return;
-      await announce(tx, key.workspaceId, "approval.requested", { field: key.field, approvalIds });
-    });
-  }
-  const count = (status: NewFieldValue["status"]) => values.filter((value) => value.status === status).length;
-  return { notFound: count("not_found"), inReview: count("in_review"), failed: count("failed") };
+  return kept;
 }
 
 /** What was just found is newer than the golden record; what a field could not say takes nothing away from others. */

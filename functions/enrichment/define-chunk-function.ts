@@ -7,7 +7,7 @@ import type { GetStepTools, Inngest, InngestFunction } from "inngest";
 import type { WorkKey } from "#db/queries/chunk-work.ts";
 import type { Deps } from "#src/deps.ts";
 import { type FieldRequest, fieldRequested } from "#src/events/enrichment.ts";
-import { afterFailure, begin, finish, type RunnablePlan } from "#src/platform/chunk-work.ts";
+import { afterFailure, type RunnablePlan } from "#src/platform/chunk-work.ts";
 import type { Failure } from "../failure.ts";
 
 export type StepTools = GetStepTools<Inngest>;
@@ -26,15 +26,21 @@ export interface ChunkFunction extends Limits {
   /** Id of the field or stage, of its function and of its line in the plan. Never changed once deployed. */
   id: string;
   /**
-   * The work on one chunk, in steps. What it returns is shown in the dashboard: ids and counts only. `ineligible`
-   * counts the prospects that the plan's rule left out. Null: it has given its work back, and waits for a pause to be lifted.
+   * The work on one chunk, in steps: the first transaction begins it, the last one finishes it. What it returns is shown
+   * in the dashboard: ids and counts only. False: it is not, or no longer, this run's, or waits for a pause to be lifted.
    */
   work: (
     deps: Deps,
-    key: WorkKey,
+    run: ChunkRun,
     step: StepTools,
     plan: RunnablePlan,
-  ) => Promise<Record<string, number> | null>;
+  ) => Promise<Record<string, number> | false>;
+}
+
+/** Which work, and the event that has asked for it; undefined: none did. */
+export interface ChunkRun {
+  key: WorkKey;
+  eventId: string | undefined;
 }
 
 export function createChunkFunction(
@@ -67,12 +73,8 @@ export function createChunkFunction(
     },
     async ({ event, step, runId }) => {
       const key: WorkKey = { ...event.data, runId };
-      const mine = await step.run("begin", () => begin(deps, key, event.id));
-      if (!mine) return { status: "superseded" };
-      const result = await definition.work(deps, key, step, plan);
-      if (!result) return { status: "paused" };
-      await step.run("finish", () => finish(deps, plan, key, { ineligible: result.ineligible ?? 0 }));
-      return { status: "done", ...result };
+      const result = await definition.work(deps, { key, eventId: event.id }, step, plan);
+      return result ? { status: "done", ...result } : { status: "left" };
     },
   );
 }

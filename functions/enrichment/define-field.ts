@@ -38,33 +38,34 @@ export function defineField<Value extends Record<string, unknown>>(
     kind: "field",
     ...limits,
     sources,
-    async work(deps, key, step, plan) {
+    async work(deps, { key, eventId }, step, plan) {
       const counts = { found: 0, notFound: 0, inReview: 0, failed: 0, ineligible: 0 };
+      const line = lineOf(plan, definition.id);
       const longestMs = Math.min(LONGEST_WAIT_MS, deps.config.FIELD_DEADLINE_MS / 3);
-      let waits = 0;
-      for (let ask = 1; ask - waits <= ROUNDS; ask++) {
-        const last = { round: ask - waits === ROUNDS, wait: waits === MAX_WAITS };
+      for (let ask = 1, waits = 0; ; ask++) {
+        const last = { round: ask - waits >= ROUNDS, wait: waits === MAX_WAITS };
         const result = await step.run(`ask-${ask}`, async () => {
           const own = await inNameOf(deps, key.workspaceId);
-          return askRound(own, key, { schema, sources, line: lineOf(plan, definition.id), last });
+          return askRound(own, { key, eventId, plan }, { schema, sources, line, last });
         });
+        if (!result) return false;
         counts.found += result.found;
         counts.notFound += result.notFound;
         counts.inReview += result.inReview;
         counts.failed += result.failed;
         counts.ineligible = result.ineligible;
-        if (result.wait) {
+        const { next } = result;
+        if (next.action === "end") return counts;
+        if (next.action === "giveBack") {
+          await step.run("give-back", () => giveBack(deps, key, next.pauseId));
+          return false;
+        }
+        if (next.action === "wait") {
           waits += 1;
-          const ms = result.wait.for === "turn" ? result.wait.ms : result.wait.ms * waits;
+          const ms = next.for === "turn" ? next.ms : next.ms * waits;
           await step.sleep(`wait-${ask}`, Math.min(ms, longestMs));
-        } else if (result.remaining === 0) {
-          const { pausedBy } = result;
-          if (!pausedBy) break;
-          await step.run("give-back", () => giveBack(deps, key, pausedBy));
-          return null;
         }
       }
-      return counts;
     },
   };
 }

@@ -2,7 +2,7 @@
 import type { Tx } from "#db/client.ts";
 import type { WorkKey } from "#db/queries/chunk-work.ts";
 import type { Deps } from "#src/deps.ts";
-import { whileMine } from "#src/platform/chunk-work.ts";
+import { runAtOnce } from "#src/platform/chunk-work.ts";
 import type { ChunkFunction, Limits } from "./define-chunk-function.ts";
 
 export interface StageDefinition extends Limits {
@@ -22,6 +22,7 @@ export function defineStage({ run, ...limits }: StageDefinition): Stage {
     kind: "stage",
     ...limits,
     run,
-    work: (deps, key, step) => step.run(limits.id, () => whileMine(deps, key, (tx) => run(tx, key, deps))),
+    work: (deps, { key, eventId }, step, plan) =>
+      step.run(limits.id, () => runAtOnce(deps, plan, key, eventId, (tx) => run(tx, key, deps))),
   };
 }

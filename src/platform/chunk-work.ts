@@ -11,6 +11,7 @@ import {
   endWork,
   giveBackWork,
   keepWork,
+  type LockedChunk,
   lockChunk,
   overdueWork,
   readyWork,
@@ -75,16 +76,49 @@ const requestDeadlineMs = (deps: ChunkWorkDeps) => deps.config.FIELD_DEADLINE_MS
 const superseded = (key: WorkKey) => new SupersededError(`${key.field} on chunk ${key.chunkId}`);
 
 /**
- * First step of a run: marks its event consumed and takes the work up. False: another attempt has it, or the field was
- * paused after it had been requested, and it has been given back.
+ * Begins a run: marks its event consumed, takes the work up, and runs `work` in the same transaction. A run that has the
+ * work already goes on with it, and its deadline starts anew. False: another attempt has it, it has ended, or the field
+ * was paused after it had been requested, and it has been given back.
  */
-export function begin(deps: ChunkWorkDeps, key: WorkKey, eventId: string | undefined): Promise<boolean> {
+export function begin<T = true>(
+  deps: ChunkWorkDeps,
+  key: WorkKey,
+  eventId: string | undefined,
+  work: (tx: Tx) => Promise<T> = async () => true as T,
+): Promise<T | false> {
+  return inWorkspace(deps.db, key.workspaceId, async (tx) =>
+    (await takeUp(tx, deps, key, eventId)) ? work(tx) : false,
+  );
+}
+
+async function takeUp(
+  tx: Tx,
+  deps: ChunkWorkDeps,
+  key: WorkKey,
+  eventId: string | undefined,
+): Promise<boolean> {
+  await markConsumed(tx, eventId);
+  if (await beginWork(tx, key, deps.config.FIELD_DEADLINE_MS)) return true;
+  const pauseId = await findPauseOfFunction(tx, key.field);
+  if (pauseId) await giveBackWork(tx, key, pauseId);
+  return false;
+}
+
+/** A run that is one transaction: begins, runs `work`, and finishes. False: as {@link begin}. */
+export function runAtOnce<T>(
+  deps: ChunkWorkDeps,
+  plan: RunnablePlan,
+  key: WorkKey,
+  eventId: string | undefined,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T | false> {
   return inWorkspace(deps.db, key.workspaceId, async (tx) => {
-    await markConsumed(tx, eventId);
-    if (await beginWork(tx, key, deps.config.FIELD_DEADLINE_MS)) return true;
-    const pauseId = await findPauseOfFunction(tx, key.field);
-    if (pauseId) await giveBackWork(tx, key, pauseId);
-    return false;
+    // Before the work itself, as whoever ends work does it.
+    const chunk = await lockChunk(tx, key.chunkId);
+    if (!(await takeUp(tx, deps, key, eventId))) return false;
+    const result = await work(tx);
+    await end(tx, deps, plan, key, { status: "done" }, chunk);
+    return result;
   });
 }
 
@@ -105,20 +139,28 @@ export function whileMine<T>(deps: ChunkWorkDeps, key: WorkKey, work: (tx: Tx) =
 }
 
 /**
- * Last step of a run: records that the work has ended and lets what follows start. Safe to repeat. `ineligible`:
- * prospects of the chunk that the field's rule left out.
+ * Ends a run: writes what is left to write, records that the work has ended and lets what follows start. Safe to repeat.
+ * `ineligible`: prospects of the chunk that the field's rule left out.
  * @throws SupersededError when the work is no longer this run's
  */
 export function finish(
   deps: ChunkWorkDeps,
   plan: RunnablePlan,
   key: WorkKey,
-  { ineligible = 0 } = {},
+  { ineligible = 0, write }: Omit<DoneWork, "status"> = {},
 ): Promise<void> {
-  return inWorkspace(deps.db, key.workspaceId, (tx) =>
-    end(tx, deps, plan, key, { status: "done", ineligible }),
-  );
+  return inWorkspace(deps.db, key.workspaceId, async (tx) => {
+    const chunk = await lockChunk(tx, key.chunkId);
+    await end(tx, deps, plan, key, { status: "done", ineligible, write }, chunk);
+  });
 }
+
+interface DoneWork {
+  status: "done";
+  ineligible?: number;
+  write?: ((tx: Tx) => Promise<void>) | undefined;
+}
+type FailedWork = Extract<WorkEnd, { status: "failed" }>;
 
 /**
  * After a run has failed: the work is requested again later, with the next attempt, unless the failure is a
@@ -138,8 +180,10 @@ export async function afterFailure(
       return;
     }
     const key = { ...request, runId: `failed:${request.attempt}` };
+    const chunk = await lockChunk(tx, key.chunkId);
     if (!(await seizeWork(tx, key))) return;
-    await end(tx, deps, plan, key, { status: "failed", code: failure.code, message: failure.message });
+    const how = { status: "failed", code: failure.code, message: failure.message } as const;
+    await end(tx, deps, plan, key, how, chunk);
   });
 }
 
@@ -198,17 +242,19 @@ export function planOfJob(plan: RunnablePlan, wanted: readonly string[] | null):
   return { ...plan, fields: plan.fields.filter(({ id, required }) => required || ids.has(id)) };
 }
 
+/** Ends work. The caller has locked the chunk, before the work. */
 async function end(
   tx: Tx,
   deps: ChunkWorkDeps,
   fullPlan: RunnablePlan,
   key: WorkKey,
-  how: WorkEnd & { ineligible?: number },
+  how: DoneWork | FailedWork,
+  { seq, valuesVersion, jobFields }: LockedChunk,
 ): Promise<void> {
-  const { seq, valuesVersion, jobFields } = await lockChunk(tx, key.chunkId);
   const outcome = await endWork(tx, key, how);
   if (outcome === "already") return;
   if (outcome === "superseded") throw superseded(key);
+  if (how.status === "done") await how.write?.(tx);
 
   const plan = planOfJob(fullPlan, jobFields);
   const field = plan.fields.find((planned) => planned.id === key.field);
@@ -254,11 +300,11 @@ async function settleField(
   tx: Tx,
   key: WorkKey,
   required: boolean,
-  how: WorkEnd & { ineligible?: number },
+  how: DoneWork | FailedWork,
 ): Promise<FieldCounts> {
   if (how.status === "failed") await failMissingValues(tx, key, how.code);
   await countFieldResult(tx, key.chunkId);
-  const { skipped, ...counts } = await countFieldValues(tx, key);
+  const { skipped, hasDeadLetters, ...counts } = await countFieldValues(tx, key);
   if (counts.failed > 0) {
     await addDeadLetters(tx, key);
     const { jobId, chunkId, field } = key;
@@ -269,9 +315,9 @@ async function settleField(
       prospects: counts.failed,
     });
   }
-  await removeDeadLetters(tx, key);
+  if (hasDeadLetters) await removeDeadLetters(tx, key);
   if (required && counts.failed > 0) await failProspectsByField(tx, key);
-  const ineligible = Math.min(how.ineligible ?? 0, skipped);
+  const ineligible = Math.min(how.status === "done" ? (how.ineligible ?? 0) : 0, skipped);
   return { ...counts, ineligible, skipped: skipped - ineligible };
 }
 

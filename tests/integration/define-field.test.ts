@@ -8,7 +8,7 @@ import type { StepTools } from "#functions/enrichment/define-chunk-function.ts";
 import { defineField } from "#functions/enrichment/define-field.ts";
 import type { Source, SourceAnswer } from "#functions/enrichment/source.ts";
 import type { Deps } from "#src/deps.ts";
-import { begin, type RunnableField, type RunnablePlan } from "#src/platform/chunk-work.ts";
+import type { RunnableField, RunnablePlan } from "#src/platform/chunk-work.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
@@ -72,14 +72,13 @@ async function run(sources: Source<Value>[], line: Partial<RunnableField> = {}) 
     const { rows } = await tx.execute<{ id: string }>(sql`SELECT id FROM chunks WHERE job_id = ${job.jobId}`);
     return { ...job, chunkId: rows[0]?.id ?? "", field: "size", attempt: 1, runId: "run" } satisfies WorkKey;
   });
-  await begin(deps, key, undefined);
   const step = {
     run: (_: string, work: () => unknown) => work(),
     sleep: async (_: string, ms: number) => {
       waits.push(ms);
     },
   } as unknown as StepTools;
-  return field.work(deps, key, step, plan);
+  return field.work(deps, { key, eventId: undefined }, step, plan);
 }
 
 const values = () =>

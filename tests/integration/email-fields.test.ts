@@ -12,7 +12,7 @@ import { simulatedCompany } from "#infra/simulator/company.ts";
 import { loadSimulatorConfig } from "#infra/simulator/config.ts";
 import { type RunningSimulator, startSimulator } from "#infra/simulator/server.ts";
 import type { Deps } from "#src/deps.ts";
-import { begin, type RunnablePlan } from "#src/platform/chunk-work.ts";
+import type { RunnablePlan } from "#src/platform/chunk-work.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import { createRedis, type Redis } from "#src/platform/redis.ts";
 import { apollo } from "#src/providers/apollo/provider.ts";
@@ -114,9 +114,8 @@ async function run(field: typeof emailDiscovery, needs: string[]) {
       sql`UPDATE chunk_fields SET status = 'requested' WHERE job_id = ${job.jobId} AND field = ${field.id}`,
     ),
   );
-  await begin(deps, key, undefined);
   const step = { run: (_: string, work: () => unknown) => work() } as unknown as StepTools;
-  await field.work(deps, key, step, plan);
+  await field.work(deps, { key, eventId: undefined }, step, plan);
   return inWorkspace(db, job.workspaceId, async (tx) => {
     const { rows } = await tx.execute<Row>(sql`
       SELECT p.cui::int AS cui, v.status, v.value, v.source, v.error_code AS code

@@ -235,10 +235,8 @@ describe("a provider and its sites", () => {
     const [event] = await requests();
     if (!event) throw new Error("nothing was requested");
     const key = keyOf(event.data);
-    expect(await begin(deps, key, event.id)).toBe(true);
     const step = { run: (_: string, work: () => unknown) => work() } as unknown as StepTools;
-    const result = await field.work(deps, key, step, plan);
-    if (result) await finish(deps, plan, key);
+    const result = await field.work(deps, { key, eventId: event.id }, step, plan);
     return { seq: event.seq, result, asked: asked.flat().length, askedBackup: backup.asked.length, key };
   }
 
@@ -246,13 +244,13 @@ describe("a provider and its sites", () => {
     await start();
     const id = await paused("provider", provider);
     const waiting = await run();
-    expect(waiting).toMatchObject({ seq: 0, result: null, asked: 0, askedBackup: 0 });
+    expect(waiting).toMatchObject({ seq: 0, result: false, asked: 0, askedBackup: 0 });
     await sweepWaitingWork(deps, plan);
     // What comes after it waits behind it.
     expect(await requested()).toEqual([1]);
     await expect(whileMine(deps, waiting.key, async () => {})).rejects.toThrow("newer attempt");
 
-    expect(await run()).toMatchObject({ seq: 1, result: null });
+    expect(await run()).toMatchObject({ seq: 1, result: false });
     await resumed(id);
     expect(await requested()).toEqual([0, 1]);
     expect(await run()).toMatchObject({ seq: 0, result: { found: 100 }, asked: 100 });
@@ -261,7 +259,7 @@ describe("a provider and its sites", () => {
   it("asks about all but the paused site, and about that when it was resumed", async () => {
     await start();
     const id = await paused("domain", DOMAIN);
-    expect(await run()).toMatchObject({ seq: 0, result: null, asked: 90, askedBackup: 0 });
+    expect(await run()).toMatchObject({ seq: 0, result: false, asked: 90, askedBackup: 0 });
     await resumed(id);
     const again = (await requests()).find(({ seq }) => seq === 0);
     expect(again).toBeDefined();

@@ -15,7 +15,7 @@ import { loadSimulatorConfig } from "#infra/simulator/config.ts";
 import { type RunningSimulator, startSimulator } from "#infra/simulator/server.ts";
 import { phonesOf, simulatedSite } from "#infra/simulator/websites/site.ts";
 import type { Deps } from "#src/deps.ts";
-import { begin, type RunnablePlan } from "#src/platform/chunk-work.ts";
+import type { RunnablePlan } from "#src/platform/chunk-work.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import { createRedis, type Redis } from "#src/platform/redis.ts";
 import { scrapingbee } from "#src/providers/scrapingbee/provider.ts";
@@ -126,7 +126,10 @@ async function run(field: Field, needs: string[]) {
       { importId: job.importId },
       FIELDS.map(([each]) => each.id),
     );
-    await tx.execute(sql`UPDATE chunk_fields SET status = 'requested' WHERE field = ${id}`);
+    await tx.execute(sql`
+      WITH requested AS (UPDATE chunk_fields SET status = 'requested' WHERE field = ${id} RETURNING job_id, workspace_id)
+      INSERT INTO job_fields (job_id, workspace_id, field, outstanding, max_outstanding)
+      SELECT job_id, workspace_id, ${id}, count(*), count(*) FROM requested GROUP BY 1, 2`);
     return (await tx.execute<{ id: string }>(sql`SELECT id FROM chunks`)).rows;
   });
   const step = {
@@ -135,8 +138,7 @@ async function run(field: Field, needs: string[]) {
   } as unknown as StepTools;
   for (const chunk of chunks) {
     const key = { ...job, chunkId: chunk.id, field: id, attempt: 1, runId: `run of ${id}` };
-    await begin(deps, key, undefined);
-    await field.work(deps, key, step, plan);
+    await field.work(deps, { key, eventId: undefined }, step, plan);
   }
 }
 
