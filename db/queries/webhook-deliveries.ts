@@ -63,13 +63,17 @@ export interface EndedDelivery {
   status: Exclude<DeliveryStatus, "received">;
   eventType: string | null;
   problem: string | null;
+  /** Its body is not kept. */
+  dropsBody: boolean;
 }
 
 export async function endDeliveries(tx: Tx, ended: readonly EndedDelivery[]): Promise<void> {
   await tx.execute(sql`
     UPDATE webhook_deliveries d
-    SET status = e.status, event_type = e."eventType", problem = e.problem, processed_at = now()
-    FROM jsonb_to_recordset(${JSON.stringify(ended)}::jsonb) AS e (id uuid, status text, "eventType" text, problem text)
+    SET status = e.status, event_type = e."eventType", problem = e.problem, processed_at = now(),
+        body = CASE WHEN e."dropsBody" THEN NULL ELSE d.body END
+    FROM jsonb_to_recordset(${JSON.stringify(ended)}::jsonb)
+      AS e (id uuid, status text, "eventType" text, problem text, "dropsBody" boolean)
     WHERE d.id = e.id`);
 }
 

@@ -12,6 +12,7 @@ import {
 import { timelinesaiSender } from "#infra/simulator/webhooks/timelinesai.ts";
 import { sweepWebhooks } from "#src/platform/webhooks-in/sweep.ts";
 import { eventually } from "#tests/support/eventually.ts";
+import { CNP } from "#tests/support/registry-files.ts";
 import { post, startWebhookApp, type WebhookApp } from "#tests/support/webhooks.ts";
 
 let main: WebhookApp;
@@ -173,6 +174,17 @@ describe("what cannot be parsed", () => {
     expect(await main.api("POST", `/webhooks-in/${id}/replay`)).toMatchObject({ status: 404 });
     expect((await main.api("GET", "/webhooks-in")).body.data).toEqual([]);
   });
+});
+
+it("a personal number is not kept once it was read", async () => {
+  const setup = await main.expectOf(timelinesaiSender);
+  const sent = webhook(timelinesaiSender, setup);
+  const told = JSON.parse(sent.body);
+  told.message.text = `CNP ${CNP}`;
+  await post(main, { ...sent, body: JSON.stringify(told) });
+  await main.work();
+  expect(await deliveries()).toMatchObject([{ status: "normalised", body: null }]);
+  expect(await events()).toMatchObject([{ body_text: "CNP [CNP]" }]);
 });
 
 describe("the list", () => {

@@ -44,14 +44,16 @@ describe("reading a delivery", () => {
     ["a list", [], "Not of a shape that we know: body (invalid_type)"],
   ])("says of %s why it is unparsed, and no value of it", (_, body, problem) => {
     expect(read("instantly", body)).toEqual({
-      ended: { id: "d", status: "unparsed", eventType: null, problem },
+      ended: { id: "d", status: "unparsed", eventType: null, problem, dropsBody: false },
       events: [],
     });
   });
 
   it("masks personal numbers in what people write, and leaves the paragraphs", () => {
-    const [event] = read("instantly", reply("CNP-ul meu:\n1800101221144\n\nIon")).events;
-    expect(event?.bodyText).toBe("CNP-ul meu:\n[CNP]\n\nIon");
+    const { ended, events } = read("instantly", reply("CNP-ul meu:\n1800101221144\n\nIon"));
+    expect(events[0]?.bodyText).toBe("CNP-ul meu:\n[CNP]\n\nIon");
+    expect(ended.dropsBody).toBe(true);
+    expect(read("instantly", reply("Da.")).ended.dropsBody).toBe(false);
   });
 
   it("takes out what Postgres does not take, and cuts what has no end", () => {

@@ -94,32 +94,37 @@ export function readDelivery(
   source: WebhookSource,
   { id, headers, body }: StoredDelivery,
 ): { ended: EndedDelivery; events: NewInboundEvent[] } {
+  const ended = { id, eventType: null, problem: null, dropsBody: false };
   try {
-    const { eventType, events } = source.read(parseBody(body), headers);
+    const text = textOf(body);
+    const { eventType, events } = source.read(parse(text), headers);
     return {
       ended: {
-        id,
+        ...ended,
         status: events.length > 0 ? "normalised" : "ignored",
         eventType: storable(eventType, 200),
-        problem: null,
+        // Personal numbers are kept nowhere. What cannot be read yet has to stay until it can.
+        dropsBody: maskPersonalNumbers(text) !== text,
       },
       events: events.map((event) => ({ ...cleaned(event), deliveryId: id, provider: source.slug })),
     };
   } catch (error) {
-    return { ended: { id, status: "unparsed", eventType: null, problem: problemOf(error) }, events: [] };
+    return { ended: { ...ended, status: "unparsed", problem: problemOf(error) }, events: [] };
   }
 }
 
 class UnreadableError extends Error {}
 
-function parseBody(body: Buffer | null): unknown {
+function textOf(body: Buffer | null): string {
   if (body === null) throw new UnreadableError("The body has been removed.");
-  let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    return new TextDecoder("utf-8", { fatal: true }).decode(body);
   } catch {
     throw new UnreadableError("The body is not UTF-8.");
   }
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
