@@ -98,14 +98,20 @@ export interface UsableApiKey {
 
 /** As the access role: the key with this digest, unless it is revoked or expired; notes its use, to the minute. */
 export async function findApiKey(tx: Tx, keySha256: string, now: Date): Promise<UsableApiKey | null> {
+  const aMinuteAgo = new Date(now.getTime() - 60_000);
   const { rows } = await tx.execute<UsableApiKey & { isNoted: boolean } & Record<string, unknown>>(sql`
     SELECT id, workspace_id AS "workspaceId", role, scopes, requests_per_minute AS "requestsPerMinute",
-           coalesce(last_used_at > ${now}::timestamptz - interval '1 minute', false) AS "isNoted"
+           coalesce(last_used_at > ${aMinuteAgo}, false) AS "isNoted"
     FROM api_keys
     WHERE key_sha256 = ${keySha256} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ${now})`);
   const [row] = rows;
   if (!row) return null;
   const { isNoted, ...key } = row;
-  if (!isNoted) await tx.execute(sql`UPDATE api_keys SET last_used_at = ${now} WHERE id = ${key.id}`);
+  if (!isNoted) {
+    // Requests at the same time: the first of them notes it.
+    await tx.execute(sql`
+      UPDATE api_keys SET last_used_at = ${now}
+      WHERE id = ${key.id} AND (last_used_at IS NULL OR last_used_at <= ${aMinuteAgo})`);
+  }
   return key;
 }

@@ -2,9 +2,11 @@
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { sql } from "drizzle-orm";
 import { SignJWT } from "jose";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { inAccess, inWorkspace } from "#db/client.ts";
 import { DEFAULT_WORKSPACE_ID } from "#db/schema/workspaces.ts";
 import {
   type Answer,
@@ -245,6 +247,39 @@ describe("another workspace's ids", () => {
     }
     return all;
   }
+});
+
+describe("SQL of ours that went wrong", () => {
+  const denied = { cause: { code: "42501" } };
+  const inMine = (statement: string) =>
+    inWorkspace(api.deps.db, DEFAULT_WORKSPACE_ID, (tx) => tx.execute(sql.raw(statement)));
+
+  it("sees of users who is a member, and nothing that a sign-in could be made of", async () => {
+    const mine = await makeUser(api, { role: "viewer" });
+    const theirs = await makeUser(api, {
+      role: "viewer",
+      workspaceId: await seedWorkspace(api.database.url),
+    });
+    const { rows } = await inMine("SELECT id FROM users");
+    const ids = rows.map(({ id }) => id);
+    expect(ids).toContain(mine.id);
+    expect(ids).not.toContain(theirs.id);
+    for (const column of ["password_hash", "totp_secret", "recovery_codes", "*"]) {
+      await expect(inMine(`SELECT ${column} FROM users`), column).rejects.toMatchObject(denied);
+    }
+    for (const table of ["sessions", "refresh_tokens"]) {
+      await expect(inMine(`SELECT 1 FROM ${table}`), table).rejects.toMatchObject(denied);
+    }
+    await expect(inMine("UPDATE users SET name = 'x'")).rejects.toMatchObject(denied);
+    await expect(inMine("UPDATE api_keys SET role = 'owner'")).rejects.toMatchObject(denied);
+  });
+
+  it("that finds out who is asking sees nothing that a workspace has collected", async () => {
+    for (const table of ["prospects", "field_values", "audit_entries", "provider_credentials", "jobs"]) {
+      const read = inAccess(api.deps.db, (tx) => tx.execute(sql.raw(`SELECT 1 FROM ${table}`)));
+      await expect(read, table).rejects.toMatchObject(denied);
+    }
+  });
 });
 
 describe("more than is asked for", () => {
