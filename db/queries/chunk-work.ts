@@ -21,18 +21,30 @@ export interface WorkKey {
   priority?: number | undefined;
 }
 
-/** Takes the work up for this run, or says that there is none for it, or a pause. Safe to repeat by the same run. */
-export async function beginWork(tx: Tx, key: WorkKey, deadlineMs: number): Promise<boolean> {
-  const { rowCount } = await executePrepared(
+/**
+ * Takes the work up for this run, or says that there is none for it. Safe to repeat by the same run. `pausedBy`: the pause
+ * that keeps it from beginning, if one does.
+ */
+export async function beginWork(
+  tx: Tx,
+  key: WorkKey,
+  deadlineMs: number,
+): Promise<{ begun: boolean; pausedBy: string | null }> {
+  // In one statement: a pause that is lifted between two would be the reason of neither, and the work would be forgotten.
+  const { rows } = await executePrepared<{ begun: boolean; pausedBy: string | null }>(
     tx,
     sql`
-    UPDATE chunk_fields
-    SET status = 'running', run_id = ${key.runId}, started_at = coalesce(started_at, now()), deadline_at = ${after(deadlineMs)}
-    WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
-      AND (status = 'running' AND run_id = ${key.runId}
-        OR status = 'requested' AND NOT EXISTS (${pauseOfFunction(sql`chunk_fields.field`)}))`,
+    WITH held AS MATERIALIZED (${pauseOfFunction(sql`${key.field}`)} LIMIT 1),
+    begun AS (
+      UPDATE chunk_fields
+      SET status = 'running', run_id = ${key.runId}, started_at = coalesce(started_at, now()), deadline_at = ${after(deadlineMs)}
+      WHERE chunk_id = ${key.chunkId} AND field = ${key.field} AND attempt = ${key.attempt}
+        AND (status = 'running' AND run_id = ${key.runId}
+          OR status = 'requested' AND NOT EXISTS (SELECT FROM held))
+      RETURNING 1)
+    SELECT EXISTS (SELECT FROM begun) AS begun, (SELECT id FROM held) AS "pausedBy"`,
   );
-  return rowCount === 1;
+  return rows[0] ?? { begun: false, pausedBy: null };
 }
 
 /** Gives work that has not ended back, to be requested again when the pause is lifted. Does nothing when it is another run's. */

@@ -15,6 +15,7 @@ import { maySeeDashboard, readDashboardSession } from "#src/platform/operations/
 import { hashedSigningKey } from "#src/platform/operations/engine-key.ts";
 import type { AppEnv } from "./envelope.ts";
 import { authenticate } from "./middleware/authenticate.ts";
+import { rateLimit } from "./middleware/rate-limit.ts";
 
 export const OPS = "/ops";
 export const DASHBOARD = `${OPS}/inngest`;
@@ -37,7 +38,8 @@ const ANSWER_HEADERS = [
 
 export function opsProxy(deps: Deps): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
-  app.use(`${DASHBOARD}/*`, authenticate(deps));
+  const { rateLimiter, config } = deps;
+  app.use(`${DASHBOARD}/*`, authenticate(deps), rateLimit(rateLimiter, config.RATE_LIMIT_PER_MINUTE));
   app.get(DASHBOARD, (c) => c.redirect(`${DASHBOARD}/`, 308));
   // The pages have a button for it; the session at the engine is ours, not the browser's.
   app.post(`${DASHBOARD}/sign-out`, (c) => {

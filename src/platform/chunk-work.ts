@@ -26,7 +26,6 @@ import { countChunkOutcomes, endChunk, failUnfinishedProspects } from "#db/queri
 import { addDeadLetters, removeDeadLetters } from "#db/queries/dead-letters.ts";
 import { countFieldValues, failMissingValues, failProspectsByField } from "#db/queries/field-values.ts";
 import { countJobFields, type FieldCounts, noCounts } from "#db/queries/job-fields.ts";
-import { findPauseOfFunction } from "#db/queries/pauses.ts";
 import type { Eligibility } from "#src/domain/enrichment/eligibility.ts";
 import {
   nextStage,
@@ -98,10 +97,9 @@ async function takeUp(
   eventId: string | undefined,
 ): Promise<boolean> {
   await markConsumed(tx, eventId);
-  if (await beginWork(tx, key, deps.config.FIELD_DEADLINE_MS)) return true;
-  const pauseId = await findPauseOfFunction(tx, key.field);
-  if (pauseId) await giveBackWork(tx, key, pauseId);
-  return false;
+  const { begun, pausedBy } = await beginWork(tx, key, deps.config.FIELD_DEADLINE_MS);
+  if (!begun && pausedBy) await giveBackWork(tx, key, pausedBy);
+  return begun;
 }
 
 /** A run that is one transaction: begins, runs `work`, and finishes. False: as {@link begin}. */

@@ -27,6 +27,8 @@ import {
 } from "#src/platform/chunk-work.ts";
 import { sweepCancelledJobs } from "#src/platform/operations/cancel-job.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
+import { eventually } from "#tests/support/eventually.ts";
+import { createReplica, gate, inventedProvider, look } from "#tests/support/gateways.ts";
 import { asService, TEST_SECRET_KEYS, TEST_SERVICE_KEY } from "#tests/support/secret-keys.ts";
 import { type SeededJob, seedImportedJob } from "#tests/support/seed.ts";
 
@@ -219,6 +221,22 @@ describe("jobs", () => {
     expect(cancelled.status).toBe(200);
     const { cancelled: ended = 0, done = 0, ...rest } = await count("chunk_fields");
     expect({ rest, all: ended > 0 && done <= keys.length }).toEqual({ rest: {}, all: true });
+  });
+
+  it("have what they are paying for settled, and its answer kept, also when they are cancelled meanwhile", async () => {
+    await start();
+    const { asked, ask } = inventedProvider();
+    const { gated, open } = gate(ask);
+    const { gateway } = createReplica(deps, `test-${randomUUID()}`, gated);
+    const context = { workspaceId, jobId: job.jobId, field: "cui-validation" };
+    const looking = look(gateway, context, ["one", "two"]);
+    const calls = () => count("provider_calls");
+    await eventually(async () => (await calls()).sending === 2);
+    expect((await request("POST", `/jobs/${job.jobId}/cancel`)).status).toBe(200);
+    open();
+    expect([...(await looking).values()].map((result) => result?.status)).toEqual(["found", "found"]);
+    expect(asked).toHaveLength(2);
+    expect(await calls()).toEqual({ settled: 2 });
   });
 
   it("cannot be cancelled when they have ended, or are not there", async () => {

@@ -6,6 +6,7 @@ import { createDb, type Db, inSystem, inWorkspace, type Tx } from "#db/client.ts
 import type { WorkKey } from "#db/queries/chunk-work.ts";
 import { planChunks } from "#db/queries/chunks.ts";
 import { claimDueEvents } from "#db/queries/outbox.ts";
+import { listPauses } from "#db/queries/pauses.ts";
 import type { PauseKind } from "#db/schema/pauses.ts";
 import { askProvider } from "#functions/enrichment/ask-provider.ts";
 import type { StepTools } from "#functions/enrichment/define-chunk-function.ts";
@@ -17,6 +18,7 @@ import {
   begin,
   finish,
   firstFields,
+  giveBack,
   type RunnablePlan,
   startChunks,
   sweepWaitingWork,
@@ -158,6 +160,46 @@ describe.each(["function", "workspace"] as const)("a paused %s", (kind) => {
     job = await seedImportedJob(db, 150, { workspaceId: await seedWorkspace(database.url) });
     await start();
     expect(await drain()).toEqual([0, 1]);
+  });
+});
+
+describe("pausing and resuming at any moment", () => {
+  it("loses no chunk and works on none twice", async () => {
+    job = await seedImportedJob(db, 2_000, { workspaceId: await seedWorkspace(database.url) });
+    await start();
+    const done: number[] = [];
+    const deadline = Date.now() + 25_000;
+    const ended = () => done.length >= 20 || Date.now() > deadline;
+    const worker = async () => {
+      while (!ended()) {
+        const events = await requests();
+        const event = events[Math.floor(Math.random() * events.length)];
+        if (!event) {
+          await sweepWaitingWork(deps, plan);
+          continue;
+        }
+        const key = keyOf(event.data);
+        if (!(await begin(deps, key, event.id))) continue;
+        if (Math.random() < 0.3) await giveBack(deps, key, await paused("provider", provider));
+        else {
+          await finish(deps, plan, key);
+          done.push(event.seq);
+        }
+      }
+    };
+    const operator = async () => {
+      while (!ended()) {
+        await (Math.random() < 0.5 ? paused("function", FIELD) : paused("workspace"));
+        const active = await inMine((tx) => listPauses(tx, { active: true, beforeId: null, limit: 10 }));
+        for (const { id } of active) await inMine((tx) => resume(tx, id, "tester"));
+      }
+    };
+    await Promise.all([worker(), worker(), worker(), operator()]);
+    expect(done.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, seq) => seq));
+    const { rows } = await inMine((tx) =>
+      tx.execute(sql`SELECT outstanding FROM job_fields WHERE job_id = ${job.jobId} AND field = ${FIELD}`),
+    );
+    expect(rows).toEqual([{ outstanding: 0 }]);
   });
 });
 

@@ -115,7 +115,8 @@ export const operationsEndpoints = (
           const target = targetOf(kind, given);
           const wanted = { workspaceId, kind, target, reason, by: principal.id };
           const { id, isNew } = await pause(tx, pausable, wanted);
-          const details = { kind, target, isNew };
+          // A domain may be a person's.
+          const details = { kind, isNew, ...(kind === "domain" ? {} : { target }) };
           await audit(tx, { action: "pause.began", subject: { kind: "pause", id }, details });
           return { pauseId: id };
         }),
