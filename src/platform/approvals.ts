@@ -3,6 +3,7 @@ import { inSystem, inWorkspace, type Tx } from "#db/client.ts";
 import { applyDecision, type Decision, decideApproval, expiredApprovals } from "#db/queries/approvals.ts";
 import { ConflictError, NotFoundError } from "#src/domain/errors.ts";
 import { approvalDecided } from "#src/events/enrichment.ts";
+import { recordAudit } from "./audit.ts";
 import type { ChunkWorkDeps, RunnablePlan } from "./chunk-work.ts";
 import { requestEnrichment } from "./enrich-jobs.ts";
 import { addToOutbox } from "./outbox.ts";
@@ -45,7 +46,13 @@ export async function sweepExpiredApprovals(deps: Pick<ChunkWorkDeps, "db">): Pr
   for (const { workspaceId, id, defaultDecision } of expired) {
     await inWorkspace(deps.db, workspaceId, async (tx) => {
       const outcome = await decideApproval(tx, id, defaultDecision, "Nobody decided in time.");
-      if (outcome?.decided) await tellDecision(tx, workspaceId, id, defaultDecision);
+      if (!outcome?.decided) return;
+      await tellDecision(tx, workspaceId, id, defaultDecision);
+      await recordAudit(tx, {
+        actor: { kind: "system", id: "approvals" },
+        action: defaultDecision === "approve" ? "approval.approved" : "approval.rejected",
+        subject: { kind: "approval", id },
+      });
     });
   }
   return expired.length;

@@ -5,11 +5,12 @@ import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createDb, type Db, inRetention, inSystem, inWorkspace } from "#db/client.ts";
 import { countOldEntries, listAudit, removeOldEntries } from "#db/queries/audit.ts";
+import { sweepExpiredApprovals } from "#src/platform/approvals.ts";
 import { type AuditEvent, recordAudit } from "#src/platform/audit.ts";
 import { hashOfEntry } from "#src/platform/audit-chain.ts";
 import { verifyAudit } from "#src/platform/audit-verify.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
-import { seedWorkspace } from "#tests/support/seed.ts";
+import { seedImportedJob, seedWorkspace } from "#tests/support/seed.ts";
 
 let database: TestDatabase;
 let db: Db;
@@ -307,6 +308,21 @@ describe("npm run audit:verify", () => {
     expect(broken.text).toContain("  entry 2 was removed\n");
     expect(await run("--workspace", "nobody")).toEqual({ code: 2, text: "There is no workspace nobody.\n" });
   });
+});
+
+it("says what we have decided ourselves: an approval that nobody looked at in time", async () => {
+  const job = await seedImportedJob(db, 1, { workspaceId });
+  const { rows } = await inWorkspace(db, workspaceId, (tx) =>
+    tx.execute<{ id: string }>(sql`
+      INSERT INTO approvals (workspace_id, prospect_id, job_id, field, source, value, confidence_pct, fresh_for_ms,
+                             default_decision, expires_at)
+      SELECT workspace_id, id, ${job.jobId}, 'legal-data', 'test', '{"x": 1}', 80, 1, 'reject', now() FROM prospects
+      RETURNING id`),
+  );
+  expect(await sweepExpiredApprovals({ db })).toBe(1);
+  expect(await entries()).toMatchObject([
+    { actor_kind: "system", actor_id: "approvals", action: "approval.rejected", subject_id: rows[0]?.id },
+  ]);
 });
 
 describe("the list", () => {
