@@ -8,16 +8,17 @@ import { beginCancelling, cancellingJobs, endCancelled } from "#db/queries/cance
 import type { JobStatus } from "#db/schema/jobs.ts";
 import { ConflictError, NotFoundError } from "#src/domain/errors.ts";
 import { inLockOrder, type RunnablePlan } from "../chunk-work.ts";
+import type { Logger } from "../logger.ts";
 import { removeFiles } from "../registry-import/upload-files.ts";
 import { announceJobEnd } from "../webhooks-out/job-news.ts";
 
 /**
  * @param record writes the deed down, in the transaction that begins it
- * @returns the job's status: cancelled, also when it was so before
+ * @returns the job's status: cancelled, also when it was so before; or cancelling, when the sweeper has to end it
  * @throws NotFoundError; ConflictError when it has ended already
  */
 export async function cancelJob(
-  { db }: { db: Db },
+  { db, logger }: { db: Db; logger: Logger },
   plan: RunnablePlan,
   { workspaceId, jobId }: { workspaceId: string; jobId: string },
   record: (tx: Tx) => Promise<void>,
@@ -32,8 +33,15 @@ export async function cancelJob(
   });
   // What holds personal numbers is not kept for a load that will never be.
   await removeFiles(files);
-  if (status === "cancelling") await end(db, plan, workspaceId, jobId);
-  return "cancelled";
+  if (status !== "cancelling") return status;
+  try {
+    await end(db, plan, workspaceId, jobId);
+    return "cancelled";
+  } catch (error) {
+    // Such as a deadlock with a run that has just failed.
+    logger.warn({ err: error, jobId }, "a job could not be cancelled at once, the sweeper ends it");
+    return "cancelling";
+  }
 }
 
 /** Ends what somebody began to cancel. Returns how many jobs. Call it every few seconds. */
