@@ -31,6 +31,7 @@ export interface Operation {
   operationId: string;
   "x-role": string;
   parameters: { name: string; in: "path" | "query" | "header"; required: boolean; schema: Schema }[];
+  responses: Record<string, { content: Record<string, unknown> }>;
   requestBody?: { required: boolean; content: Record<string, { schema: Schema }> };
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { workbookOf, zipOf } from "#tests/support/zip.ts";
+import type { TableRow } from "./table-rows.ts";
 import { workbookRows } from "./workbook-rows.ts";
 
 const MIB = 1_048_576;
@@ -20,7 +21,9 @@ const TABLE = `<row r="1">${cell("A1", "cui")}${cell("B1", "name")}</row><row r=
 async function read(workbook: Buffer) {
   const path = join(folder, "x.xlsx");
   await writeFile(path, workbook);
-  return Array.fromAsync(workbookRows(path, LIMITS));
+  const rows: TableRow[] = [];
+  for await (const row of workbookRows(path, LIMITS)) rows.push(row);
+  return rows;
 }
 const codeOf = (workbook: Buffer) =>
   read(workbook).then(
