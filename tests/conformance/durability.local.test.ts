@@ -83,7 +83,7 @@ beforeAll(async () => {
 afterEach(() => expect(changed).toEqual([]));
 afterAll(() => world?.close());
 
-local("kill -9 just after events were accepted loses none of them", async () => {
+local("kill -9 just after events were accepted loses none of them", { timeout: 90_000 }, async () => {
   const events = Array.from({ length: 200 }, (_, n) => ({ name: world.name("chain"), data: { n: `k${n}` } }));
   const { ids } = await world.client.send(events);
   await world.restartEngine("SIGKILL");
@@ -93,6 +93,7 @@ local("kill -9 just after events were accepted loses none of them", async () => 
 
 local(
   "kill -9 three times in mid-work: every run ends once, no memoized step changes, parents get their children",
+  { timeout: 90_000 },
   async () => {
     const chains = Array.from({ length: 150 }, (_, n) => ({
       name: world.name("chain"),

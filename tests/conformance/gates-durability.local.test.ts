@@ -25,7 +25,7 @@ beforeAll(async () => {
       fn("batched", { batchEvents: { maxSize: 7, timeout: "3s", key: "event.data.k" } }),
       fn("limited", { rateLimit: { limit: 1, period: "60s", key: "event.data.k" } }),
       fn("once", { idempotency: "event.data.k" }),
-      fn("single", { singleton: { mode: "skip", key: "event.data.k" } }, "8s"),
+      fn("single", { singleton: { mode: "skip", key: "event.data.k" } }, "60s"),
       fn("stopped", { cancelOn: [{ event: name("stop"), match: "data.k" }] }, "60s"),
       fn("timed", { timeouts: { finish: "4s" } }, "60s"),
       fn("free", {}),
@@ -57,7 +57,13 @@ local("what gates hold and remember survives kill -9", { timeout: 90_000 }, asyn
   for (const i of [3, 4, 5]) await world.send("batched", { k: "a", i });
   await world.send("stop", { k: "a" });
   await ran("debounced");
-  await ran("batched");
+  // On a busy machine the batch's time may be over before all six have come.
+  const batched = () => (runs.batched ?? []).flatMap(({ all }) => all);
+  await until(
+    () => (batched().length >= 6 ? true : null),
+    20_000,
+    () => `six batched events, of which ${batched()} came`,
+  );
   // Other keys are free, and were decided on after the events above.
   for (const id of ["limited", "once", "single"]) await world.send(id, { k: "b", i: 9 });
   for (const id of ["limited", "once", "single"]) {
@@ -65,7 +71,7 @@ local("what gates hold and remember survives kill -9", { timeout: 90_000 }, asyn
     expect(all.map(({ data }) => data.i)).toEqual([0, 9]);
   }
   expect(runs.debounced?.map(({ data }) => data.i)).toEqual([2]);
-  expect(runs.batched?.flatMap(({ all }) => all)).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(batched()).toEqual([0, 1, 2, 3, 4, 5]);
   for (const id of ["stopped", "timed"]) {
     await until(
       async () => {
