@@ -42,6 +42,8 @@ export interface Limited {
 const SAMPLE_MS = 1_000;
 /** Work that waited for less than this in one go says little about a pace. */
 const SUSTAINED_SECONDS = 15;
+/** What was requested a moment ago does not wait: it is on its way to the function. */
+const UNDER_WAY_MS = 2_000;
 /** Requests on their way when the sampling ends are given so long to be answered and written down. */
 const LAST_ANSWERS_MS = 5_000;
 
@@ -112,8 +114,9 @@ function startSampling({ db, jobId }: RunningJob) {
     for (; !stopped; await sleep(SAMPLE_MS)) {
       const at = Date.now();
       const { rows } = await db.query<{ field: string }>(
-        `SELECT DISTINCT field FROM chunk_fields WHERE job_id = $1 AND status IN ('ready', 'requested')`,
-        [jobId],
+        `SELECT DISTINCT field FROM chunk_fields
+         WHERE job_id = $1 AND (status = 'ready' OR status = 'requested' AND requested_at < now() - $2 * interval '1 ms')`,
+        [jobId, UNDER_WAY_MS],
       );
       for (const { field } of rows) waits.set(field, [...(waits.get(field) ?? []), at]);
     }
