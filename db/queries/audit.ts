@@ -133,14 +133,6 @@ export async function listAudit(
   return rows.map((row) => ({ ...row, at: iso(row.at) }));
 }
 
-/** Of every workspace (call it in `inRetention`). */
-export async function allWorkspaces(tx: Tx): Promise<{ id: string; slug: string }[]> {
-  const { rows } = await tx.execute<{ id: string; slug: string }>(
-    sql`SELECT id, slug FROM workspaces ORDER BY slug`,
-  );
-  return rows;
-}
-
 /** Entries from the oldest on up to the first that is not older than that: also should the clock have gone back once. */
 const oldEntries = (workspaceId: SQL, before: Date) => sql`workspace_id = ${workspaceId}
   AND at < ${before.toISOString()} AND seq < coalesce((

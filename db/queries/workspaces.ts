@@ -35,3 +35,11 @@ export async function listWorkspaces(
     ORDER BY id LIMIT ${limit}`);
   return rows;
 }
+
+/** As the retention role: every workspace. */
+export async function allWorkspaces(tx: Tx): Promise<Pick<Workspace, "id" | "slug">[]> {
+  const { rows } = await tx.execute<Pick<Workspace, "id" | "slug">>(
+    sql`SELECT id, slug FROM workspaces ORDER BY slug`,
+  );
+  return rows;
+}

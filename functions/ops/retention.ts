@@ -5,7 +5,7 @@
  */
 import type { InngestFunction } from "inngest";
 import { inRetention, inWorkspace } from "#db/client.ts";
-import { allWorkspaces } from "#db/queries/audit.ts";
+import { allWorkspaces } from "#db/queries/workspaces.ts";
 import type { Deps } from "#src/deps.ts";
 import { retentionRules } from "#src/domain/privacy/retention-periods.ts";
 import { retentionDue } from "#src/events/privacy.ts";

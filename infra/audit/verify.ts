@@ -1,7 +1,7 @@
 /** `npm run audit:verify`: checks the audit trail of every workspace, or of one, and says what is broken where. */
 import { parseArgs } from "node:util";
 import { createDb, type Db, inRetention } from "#db/client.ts";
-import { allWorkspaces } from "#db/queries/audit.ts";
+import { allWorkspaces } from "#db/queries/workspaces.ts";
 import { type AuditProblem, type ChainReport, verifyAudit } from "#src/platform/audit-verify.ts";
 
 const HELP = `Checks that the audit trail is whole: every entry as it was written, none missing, added or moved.

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { createDb, type Db, inRetention, inWorkspace } from "#db/client.ts";
-import { allWorkspaces } from "#db/queries/audit.ts";
+import { allWorkspaces } from "#db/queries/workspaces.ts";
 import { cutoffOf, retentionPeriods, retentionRules } from "#src/domain/privacy/retention-periods.ts";
 import { countDue, type RetentionCounts, runRetention } from "#src/platform/privacy/retention.ts";
 

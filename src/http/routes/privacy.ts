@@ -13,7 +13,7 @@ import {
 } from "#src/domain/privacy/retention-periods.ts";
 import { legalBasisRegister, registerPurpose } from "#src/platform/privacy/legal-basis.ts";
 import { countDue } from "#src/platform/privacy/retention.ts";
-import { object, suppress, suppressedBy } from "#src/platform/privacy/suppression.ts";
+import { receiveObjection, suppress, suppressedBy } from "#src/platform/privacy/suppression.ts";
 import { type Endpoint, endpoint, IdParams, Instant, Page, PageQuery } from "../endpoint.ts";
 import { freeText, identifier } from "../plain-text.ts";
 
@@ -196,7 +196,7 @@ export const privacyEndpoints = (deps: Deps): Endpoint[] => [
     ({ workspaceId, principal, audit, body: { reason, source, ...objection } }) =>
       inWorkspace(deps.db, workspaceId, async (tx) => {
         const cause = { reason, source, by: principal.id };
-        const done = await object(tx, deps, workspaceId, objection, cause, deps.now());
+        const done = await receiveObjection(tx, deps, workspaceId, objection, cause, deps.now());
         const { suppressed, prospectIds } = done;
         // Many prospects may share an address; the trail names the first of them.
         const details = {

@@ -108,7 +108,7 @@ export interface Objection {
  * sole trader the tax id, too, so that a new import brings nobody back. A company's other contacts are other people's.
  * @throws NotFoundError when the prospect is none of ours, InvalidInputError when the contact is none
  */
-export async function object(
+export async function receiveObjection(
   tx: Tx,
   deps: SuppressionDeps,
   workspaceId: string,
