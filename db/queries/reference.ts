@@ -67,11 +67,15 @@ export async function deleteSet(tx: Tx, id: string): Promise<void> {
   await tx.execute(sql`DELETE FROM reference_sets WHERE id = ${id}`);
 }
 
-export async function listSets(tx: Tx): Promise<ReferenceSet[]> {
+/** One page in the order of their ids. */
+export async function listSets(
+  tx: Tx,
+  { afterId, limit }: { afterId: string | null; limit: number },
+): Promise<ReferenceSet[]> {
   const { rows } = await tx.execute<ReferenceSet & Record<string, unknown>>(sql`
     SELECT id, dataset, part, file_name AS "fileName", status, rows::int, stored::int, rejected_by AS "rejectedBy",
            activated_at AS "activatedAt"
-    FROM reference_sets ORDER BY dataset, part, id`);
+    FROM reference_sets WHERE ${afterId}::uuid IS NULL OR id > ${afterId}::uuid ORDER BY id LIMIT ${limit}`);
   return rows.map((row) => ({
     ...row,
     activatedAt: row.activatedAt && new Date(row.activatedAt).toISOString(),

@@ -27,9 +27,19 @@ afterAll(async () => {
 
 interface Operation {
   operationId: string;
-  parameters: { name: string; in: string }[];
-  responses: Record<string, unknown>;
+  "x-role": string;
+  parameters: { name: string; in: string; schema: { maximum?: number } }[];
+  responses: Record<
+    string,
+    { content: Record<string, { schema: { properties: { data: { type?: string } } } }> }
+  >;
 }
+
+/** Lists of what there is of a kind, which do not grow with use. */
+const WHOLE_LISTS = [
+  ...["/budgets", "/credentials", "/operations/functions", "/privacy/legal-bases", "/providers"],
+  ...["/webhook-event-types", "/webhook-sources"],
+];
 const documented = async () => {
   const answer = await fetch(`${site.url}/api/v1/openapi.json`);
   return (await answer.json()) as { openapi: string; paths: Record<string, Record<string, Operation>> };
@@ -48,6 +58,30 @@ describe("the OpenAPI document", () => {
     for (const { path, parameters } of operations) {
       const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
       expect(parameters.filter((each) => each.in === "path").map(({ name }) => name)).toEqual(inPath);
+    }
+  });
+});
+
+describe("every route", () => {
+  it("that lists what can grow does so page by page, 200 at most", async () => {
+    const { paths } = await documented();
+    const whole = Object.entries(paths).flatMap(([path, { get }]) => {
+      const isList =
+        get?.responses[200]?.content["application/json"]?.schema.properties.data.type === "array";
+      const limit = get?.parameters.find(({ name }) => name === "limit")?.schema.maximum ?? 0;
+      const hasCursor = get?.parameters.some(({ name }) => name === "cursor") ?? false;
+      return isList && !(hasCursor && limit <= 200) ? [path.replace("/api/v1", "")] : [];
+    });
+    expect(whole.toSorted()).toEqual(WHOLE_LISTS.toSorted());
+  });
+
+  it("that makes something for somebody takes an Idempotency-Key", async () => {
+    const { paths } = await documented();
+    for (const [path, { post }] of Object.entries(paths)) {
+      const makes =
+        post && ("201" in post.responses || "202" in post.responses) && post["x-role"] !== "public";
+      const takes = post?.parameters.some(({ name }) => name === "Idempotency-Key") ?? false;
+      expect(takes, path).toBe(makes ?? false);
     }
   });
 });

@@ -12,6 +12,8 @@ import { importReference } from "#src/platform/reference/import-reference.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
 import { seedWorkspace } from "#tests/support/seed.ts";
 
+const FIRST_PAGE = { afterId: null, limit: 100 };
+
 let database: TestDatabase;
 let db: Db;
 let uploads: string;
@@ -77,7 +79,7 @@ describe("a file of a public register", () => {
         { year: 2025, body: { turnoverRon: 200 } },
         { year: 2024, body: { turnoverRon: 100 } },
       ]);
-      expect(await listSets(tx)).toHaveLength(3);
+      expect(await listSets(tx, FIRST_PAGE)).toHaveLength(3);
     });
   });
 
@@ -92,7 +94,7 @@ describe("a file of a public register", () => {
       "no Excel workbook",
     );
     await inWorkspace(db, workspaceId, async (tx) => {
-      expect(await listSets(tx)).toMatchObject([{ status: "active", stored: 2 }]);
+      expect(await listSets(tx, FIRST_PAGE)).toMatchObject([{ status: "active", stored: 2 }]);
     });
     expect(readdirSync(uploads)).toEqual([]);
   });

@@ -7,7 +7,7 @@ import type { Deps } from "#src/deps.ts";
 import { InvalidInputError, NotFoundError } from "#src/domain/errors.ts";
 import { type DatasetId, datasets } from "#src/domain/reference/datasets.ts";
 import { importReference } from "#src/platform/reference/import-reference.ts";
-import { type Endpoint, endpoint, Instant } from "../endpoint.ts";
+import { type Endpoint, endpoint, Instant, Page, PageQuery } from "../endpoint.ts";
 import { freeText, identifier } from "../plain-text.ts";
 
 const RejectedBy = z.record(z.string(), z.int()).describe("Rows that were not kept, by reason.");
@@ -36,9 +36,16 @@ export const referenceEndpoints = (deps: Deps): Endpoint[] => [
       tag: "reference",
       role: "viewer",
       summary: "The public registers that are in use",
+      query: PageQuery,
       answer: z.array(ReferenceSet),
+      paged: true,
     },
-    ({ workspaceId }) => inWorkspace(deps.db, workspaceId, listSets),
+    async ({ workspaceId, query: { cursor, limit } }) => {
+      const sets = await inWorkspace(deps.db, workspaceId, (tx) =>
+        listSets(tx, { afterId: cursor ?? null, limit: limit + 1 }),
+      );
+      return Page.of(sets, limit, ({ id }) => id);
+    },
   ),
   endpoint(
     {
