@@ -254,6 +254,17 @@ describe("a change of secrets", () => {
   });
 });
 
+it("while its function is paused it waits, and is read once that is over", async () => {
+  await post(main, webhook(resendSender, await main.expectOf(resendSender)));
+  const pause = { kind: "function", target: "webhook-resend", reason: "test" };
+  const { body } = await main.api("POST", "/operations/pauses", pause);
+  await main.work();
+  expect(await deliveries()).toMatchObject([{ status: "received" }]);
+  expect((await main.api("DELETE", `/operations/pauses/${body.data.pauseId}`)).status).toBe(200);
+  await main.work();
+  expect(await deliveries()).toMatchObject([{ status: "normalised" }]);
+});
+
 describe("what was never normalised", () => {
   it("is asked for again after a quarter of an hour, once", async () => {
     await post(main, webhook(resendSender, await main.expectOf(resendSender)));

@@ -17,7 +17,6 @@ const STORE_WITHIN_MS = 4_000;
 
 /** @param limits of a body; other than the usual ones for tests */
 export function webhookRoutes(deps: Deps, limits = BODY_LIMITS) {
-  const { logger } = deps;
   const door = new WebhookDoor({ ...deps, sources: webhookSources });
   return new Hono<AppEnv>().post("/webhooks/:provider/:workspace", async (c) => {
     const address = { provider: c.req.param("provider"), workspace: c.req.param("workspace") };
@@ -30,8 +29,8 @@ export function webhookRoutes(deps: Deps, limits = BODY_LIMITS) {
     };
     try {
       return answer(c, address.provider, await within(STORE_WITHIN_MS, door.receive(address, webhook)));
-    } catch (error) {
-      logger.warn({ err: error, provider: address.provider.slice(0, 40) }, "a webhook could not be stored");
+    } catch {
+      // The door has logged why, once for all whom it befell.
       count(address.provider, "unavailable");
       c.header("Retry-After", "1");
       return fail(c, 503, { code: "unavailable", message: "It could not be stored now: send it again." });

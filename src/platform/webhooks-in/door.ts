@@ -54,7 +54,8 @@ export class WebhookDoor {
     this.#deps = deps;
     this.#tally = new RefusalTally(deps);
     this.#batcher = new Batcher<NewDelivery, boolean>({
-      work: (workspaceId, deliveries) => this.#store(workspaceId, deliveries),
+      work: (workspaceId, deliveries) =>
+        this.#logged("webhooks could not be stored", this.#store(workspaceId, deliveries)),
       sizeOf: ({ body }) => body.length,
       // Ten commits for 500 webhooks a second instead of 500; and an event for each batch, not for each webhook.
       gatherMs: 20,
@@ -101,13 +102,15 @@ export class WebhookDoor {
     return deliveries.map(({ id }) => stored.has(id));
   }
 
-  #find(address: { provider: string; workspace: string }): Promise<KnownSource | null> {
+  async #find(address: { provider: string; workspace: string }): Promise<KnownSource | null> {
+    // Nobody has such a name, and there are characters that Postgres is better not asked about.
+    if (![address.provider, address.workspace].every((name) => NAME.test(name))) return null;
     const key = JSON.stringify(address);
     const at = performance.now();
     const found = this.#known.get(key);
     if (found && at - found.at < KEEP_SECRETS_MS) return found.source;
     if (this.#known.size >= MAX_ADDRESSES) this.#known.clear();
-    const source = this.#lookUp(address);
+    const source = this.#logged("a source of webhooks could not be looked up", this.#lookUp(address));
     this.#known.set(key, { at, source });
     // A look-up that failed is not remembered.
     source.catch(() => this.#known.delete(key));
@@ -116,8 +119,6 @@ export class WebhookDoor {
 
   async #lookUp(address: { provider: string; workspace: string }): Promise<KnownSource | null> {
     const { db, vault } = this.#deps;
-    // Nobody has such a name, and there are characters that Postgres is better not asked about.
-    if (![address.provider, address.workspace].every((name) => NAME.test(name))) return null;
     const found = await inSystem(db, (tx) => findSourceByAddress(tx, address));
     if (!found) return null;
     const open = (sealed: string) => vault.open(secretContext(found.workspaceId, address.provider), sealed);
@@ -126,6 +127,16 @@ export class WebhookDoor {
       secrets.push({ secret: open(found.previousSealed), until: new Date(found.previousUntil) });
     }
     return { workspaceId: found.workspaceId, secrets };
+  }
+
+  /** Once for all who wait for it, not for each. */
+  async #logged<T>(what: string, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#deps.logger.warn({ err: error }, what);
+      throw error;
+    }
   }
 }
 
