@@ -1,5 +1,7 @@
 /** Workspaces' own accounts at providers, with Hunter's simulator; and the rotation of the keys that they are sealed under. */
+import { execFile } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
+import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { sealedColumns } from "#db/queries/sealed-columns.ts";
@@ -12,7 +14,7 @@ import { closeDeps, createDeps, type Deps } from "#src/deps.ts";
 import { createApp } from "#src/http/app.ts";
 import { inNameOf } from "#src/platform/provider-accounts.ts";
 import { rotateSecrets } from "#src/platform/rotation.ts";
-import { createVault, rootKeysSchema } from "#src/platform/vault.ts";
+import { createVault, type RootKey, rootKeysSchema } from "#src/platform/vault.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
 import { eventually } from "#tests/support/eventually.ts";
 import { createContext } from "#tests/support/gateways.ts";
@@ -206,6 +208,9 @@ describe("/credentials", () => {
   });
 });
 
+const keysOf = (keys: readonly RootKey[]) =>
+  keys.map(({ id, key }) => `${id}:${key.toString("base64")}`).join(",");
+
 describe("rotation", () => {
   it("knows every column that holds something sealed", async () => {
     const { rows } = await owner.query<{ table: string; column: string }>(`
@@ -248,6 +253,15 @@ describe("rotation", () => {
     ]);
     expect(await rotateSecrets(db, next)).toEqual({ resealed: 1, unreadable, left });
     expect(await rotateSecrets(db, next)).toEqual({ resealed: 0, unreadable, left });
+
+    const command = await promisify(execFile)(process.execPath, ["src/rotate-secrets.ts"], {
+      env: { DATABASE_URL: database.url, SECRET_KEYS: keysOf(keys) },
+    }).catch((error: { code: number; stdout: string; stderr: string }) => error);
+    expect(command).toMatchObject({
+      code: 1,
+      stdout: "Sealed anew under k2: 0.\nUnder k2: 2.\nUnder k1: 0.\nMay be dropped: k1.\n",
+      stderr: expect.stringMatching(/^Does not open with SECRET_KEYS: provider_credentials\.sealed \S+\n$/),
+    });
 
     // The old key is not needed any more.
     const { rows } = await owner.query<{ id: string; sealed: string }>(

@@ -1,3 +1,4 @@
+import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { bearer, makeUser, signInAs, startApi, type TestApi } from "#tests/support/api.ts";
 import { asService } from "#tests/support/secret-keys.ts";
@@ -58,6 +59,20 @@ describe("/credits", () => {
     ]);
     const next = await get(`/credits/ledger?limit=2&cursor=${first.body.meta.nextCursor}`);
     expect(next.body).toMatchObject({ data: [{ balanceMicros: 1 }], meta: { nextCursor: null } });
+  });
+
+  it("say whether the ledger adds up to them", async () => {
+    await post("/credits/grants", 100, "invoice 1");
+    expect((await get("/credits/verification")).body.data).toEqual({ balanced: true });
+    const owner = new pg.Client({ connectionString: api.database.url });
+    await owner.connect();
+    await owner.query("ALTER TABLE credit_accounts DISABLE TRIGGER credit_accounts_ledger_only");
+    await owner.query("UPDATE credit_accounts SET balance_micros = 101 WHERE workspace_id = $1", [
+      headers["x-workspace-id"],
+    ]);
+    await owner.query("ALTER TABLE credit_accounts ENABLE TRIGGER credit_accounts_ledger_only");
+    await owner.end();
+    expect((await get("/credits/verification")).body.data).toEqual({ balanced: false });
   });
 
   it("are each workspace's own", async () => {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { inWorkspace } from "#db/client.ts";
-import { listCreditEntries, readCreditAccount } from "#db/queries/credits.ts";
+import { listCreditEntries, readCreditAccount, unbalancedAccounts } from "#db/queries/credits.ts";
 import { creditKinds } from "#db/schema/credits.ts";
 import type { Deps } from "#src/deps.ts";
 import { adjustCredits, type CreditChange, grantCredits } from "#src/platform/credits.ts";
@@ -86,6 +86,21 @@ export const creditEndpoints = ({ db }: Deps): Endpoint[] => {
           listCreditEntries(tx, workspaceId, { beforeId: cursor ?? null, limit: limit + 1 }),
         );
         return Page.of(rows, limit, ({ id }) => id);
+      },
+    ),
+    endpoint(
+      {
+        method: "get",
+        path: "/credits/verification",
+        tag: "credits",
+        role: "admin",
+        summary:
+          "Adds the whole ledger up: whether it comes to the balance, and its open reservations to what is reserved",
+        answer: z.object({ balanced: z.boolean() }),
+      },
+      async ({ workspaceId }) => {
+        const wrong = await inWorkspace(db, workspaceId, unbalancedAccounts);
+        return { balanced: wrong.length === 0 };
       },
     ),
     endpoint(
