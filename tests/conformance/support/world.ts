@@ -106,8 +106,9 @@ export async function createWorld(
     ended: async (eventId, count = 1, timeoutMs = 20_000) =>
       await until(
         async () => {
-          const { body } = await get(`/v1/events/${eventId}/runs`);
-          const runs = (body as { data: RunView[] }).data ?? [];
+          // A connection that an engine which was killed has left behind answers nothing: it is asked again.
+          const answer = await get(`/v1/events/${eventId}/runs`).catch(() => null);
+          const runs = (answer?.body as { data?: RunView[] } | undefined)?.data ?? [];
           return runs.length >= count && runs.every((run) => run.status !== "Running") ? runs : null;
         },
         timeoutMs,
