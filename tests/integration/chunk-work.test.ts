@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createDb, type Db, inWorkspace } from "#db/client.ts";
-import type { WorkKey } from "#db/queries/chunk-work.ts";
+import { createDb, type Db, inWorkspace, type Tx } from "#db/client.ts";
+import { chunkWork, type WorkKey } from "#db/queries/chunk-work.ts";
 import { planChunks } from "#db/queries/chunks.ts";
 import { targetsOfField, writeFieldValues } from "#db/queries/field-values.ts";
 import { jobProgress } from "#db/queries/jobs.ts";
@@ -14,6 +14,7 @@ import {
   finish,
   firstFields,
   type RunnablePlan,
+  runAtOnce,
   startChunks,
   sweepOverdueWork,
   whileMine,
@@ -79,36 +80,41 @@ const keyOf = (
 /** Plays the engine for one event: a run that gives everybody a value. */
 async function work(event: { id: string; data: FieldRequest }): Promise<void> {
   const key = keyOf(event.data);
+  if (plan.stages.includes(key.field)) {
+    await runAtOnce(deps, plan, key, event.id, async (tx) => {
+      if (key.field === "score") await score(tx, key);
+    });
+    return;
+  }
   if (!(await begin(deps, key, event.id))) return;
-  if (plan.fields.some(({ id }) => id === key.field)) await giveValues(key);
-  if (key.field === "score") await score(key);
-  await finish(deps, plan, key);
+  await finish(deps, plan, key, { write: (tx) => giveValues(tx, key) });
 }
 
-const giveValues = (key: WorkKey) =>
-  whileMine(deps, key, async (tx) => {
-    const now = new Date();
-    const values = (await targetsOfField(tx, key)).map(({ id }) => ({
-      prospectId: id,
-      status: "found" as const,
-      value: { answer: 42 },
-      source: "test",
-      confidencePct: 90,
-      costMicros: 0,
-      snapshotId: null,
-      errorCode: null,
-      observedAt: now,
-      freshUntil: now,
-    }));
-    await writeFieldValues(tx, key, values);
-  });
+async function giveValues(tx: Tx, key: WorkKey): Promise<void> {
+  const now = new Date();
+  const values = (await targetsOfField(tx, key)).map(({ id }) => ({
+    prospectId: id,
+    status: "found" as const,
+    value: { answer: 42 },
+    source: "test",
+    confidencePct: 90,
+    costMicros: 0,
+    snapshotId: null,
+    errorCode: null,
+    observedAt: now,
+    freshUntil: now,
+  }));
+  await writeFieldValues(tx, key, values);
+}
 
-const score = (key: WorkKey) =>
-  whileMine(deps, key, (tx) =>
-    tx.execute(sql`
-      UPDATE prospects SET status = 'enriched', tier = 'silver' FROM chunks
-      WHERE chunks.id = ${key.chunkId} AND prospects.id = ANY(chunks.prospect_ids) AND prospects.status = 'imported'`),
-  );
+const score = (tx: Tx, key: WorkKey) =>
+  tx.execute(sql`
+    UPDATE prospects SET status = 'enriched', tier = 'silver' FROM chunks
+    WHERE chunks.id = ${key.chunkId} AND prospects.id = ANY(chunks.prospect_ids) AND prospects.status = 'imported'`);
+
+/** How the work of an event stands. */
+const statusOf = ({ chunkId, field }: FieldRequest) =>
+  inWorkspace(db, job.workspaceId, async (tx) => (await chunkWork(tx, chunkId)).get(field)?.status);
 
 const progress = () => inWorkspace(db, job.workspaceId, (tx) => jobProgress(tx, job.jobId));
 
@@ -177,6 +183,37 @@ describe("the chain of work on chunks", () => {
     expect((await progress())?.fields.first?.found).toBe(100);
   });
 
+  it("ends work with its last write, or neither", async () => {
+    const event = (await requests("first"))[0] as Awaited<ReturnType<typeof requests>>[0];
+    const key = keyOf(event.data);
+    await begin(deps, key, event.id);
+    const write = async (tx: Tx) => {
+      await giveValues(tx, key);
+      throw new Error("the connection is gone");
+    };
+    await expect(finish(deps, plan, key, { write })).rejects.toThrow("the connection is gone");
+    expect(await statusOf(event.data)).toBe("running");
+    expect(await whileMine(deps, key, (tx) => targetsOfField(tx, key))).toHaveLength(100);
+    await finish(deps, plan, key, { write: (tx) => giveValues(tx, key) });
+    expect(await statusOf(event.data)).toBe("done");
+    expect((await progress())?.fields.first).toMatchObject({ found: 100 });
+  });
+
+  it("has not begun a run of one transaction that fails, and does not repeat one that has ended", async () => {
+    const event = (await requests("first"))[0] as Awaited<ReturnType<typeof requests>>[0];
+    const key = keyOf(event.data);
+    const run = (write: (tx: Tx) => Promise<void>) => runAtOnce(deps, plan, key, event.id, write);
+    const failing = run(async () => {
+      throw new Error("the connection is gone");
+    });
+    await expect(failing).rejects.toThrow("the connection is gone");
+    expect(await statusOf(event.data)).toBe("requested");
+    expect((await requests("first")).map(({ id }) => id)).toContain(event.id);
+    await run((tx) => giveValues(tx, key));
+    expect(await statusOf(event.data)).toBe("done");
+    expect(await run(() => Promise.reject(new Error("it ran again")))).toBe(false);
+  });
+
   it("starts overdue work again with a new attempt, and fences off the old one", async () => {
     const [event] = await requests("first");
     if (!event) throw new Error("nothing was requested");
@@ -186,7 +223,7 @@ describe("the chain of work on chunks", () => {
     expect(await sweepOverdueWork(deps, plan)).toBe(0);
     const again = (await requests("first")).find(({ data }) => data.chunkId === old.chunkId);
     expect(again?.data.attempt).toBe(2);
-    await expect(giveValues(old)).rejects.toThrow(SupersededError);
+    await expect(whileMine(deps, old, (tx) => giveValues(tx, old))).rejects.toThrow(SupersededError);
     await expect(finish(deps, plan, old)).rejects.toThrow(SupersededError);
     await drain();
     expect(await progress()).toMatchObject({ status: "done", prospects: { enriched: 250 } });

@@ -42,8 +42,8 @@ beforeEach(async () => {
 /** What the field has slept since the test began, in milliseconds. */
 let waits: number[];
 
-/** Runs the field on the seeded chunk, as its function would. */
-async function run(sources: Source<Value>[], line: Partial<RunnableField> = {}) {
+/** Runs the field on the seeded chunk, as its function would, `times` over: as if the engine had not heard of its end. */
+async function run(sources: Source<Value>[], line: Partial<RunnableField> = {}, times = 1) {
   const plan: RunnablePlan = {
     fields: [
       {
@@ -78,7 +78,9 @@ async function run(sources: Source<Value>[], line: Partial<RunnableField> = {}) 
       waits.push(ms);
     },
   } as unknown as StepTools;
-  return field.work(deps, { key, eventId: undefined }, step, plan);
+  const work = () => field.work(deps, { key, eventId: undefined }, step, plan);
+  for (let time = 1; time < times; time++) await work();
+  return work();
 }
 
 const values = () =>
@@ -145,6 +147,13 @@ describe("the waterfall of a field", () => {
     expect(await run([only])).toEqual({ found: 4, notFound: 0, inReview: 0, failed: 1, ineligible: 0 });
     expect(only.asked).toEqual([[1, 2, 3, 4, 5], [1, 2], [1]]);
     expect((await values())[0]).toMatchObject({ n: 1, status: "failed", code: "odd" });
+  });
+
+  it("does nothing when a run that has finished is repeated", async () => {
+    const only = source("only", found);
+    expect(await run([only], {}, 2)).toBe(false);
+    expect(only.asked).toHaveLength(1);
+    expect((await values()).map(({ status }) => status)).toEqual(Array(5).fill("found"));
   });
 
   it("lets no later source hide that an earlier one failed for now", async () => {
