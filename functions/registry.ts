@@ -8,6 +8,7 @@ import { importRegistry } from "./enrichment/import-registry.ts";
 import { type LoadedPlan, loadPlan } from "./enrichment/load-plan.ts";
 import { fields, stages } from "./enrichment/plan.ts";
 import { startJob } from "./enrichment/start-job.ts";
+import { erasePerson } from "./ops/erase-person.ts";
 import { retention, scheduleRetention } from "./ops/retention.ts";
 import { deliverWebhook } from "./webhooks/deliver-webhook.ts";
 import { normaliseWebhooks } from "./webhooks/normalise-webhooks.ts";
@@ -27,6 +28,7 @@ export function createFunctions(deps: Deps, plan: LoadedPlan = enrichmentPlan): 
     applyApproval(deps, plan),
     scheduleRetention(deps),
     retention(deps),
+    erasePerson(deps),
     deliverWebhook(deps),
     ...plan.functions.map((definition) => createChunkFunction(deps, plan, definition)),
     ...[...webhookSources.values()].map((source) => normaliseWebhooks(deps, source)),

@@ -98,6 +98,8 @@ export async function writeFieldValues(
     FROM jsonb_to_recordset(${JSON.stringify(values)}::jsonb) AS v (
       "prospectId" uuid, status text, value jsonb, source text, "confidencePct" smallint, "costMicros" bigint,
       "snapshotId" uuid, "errorCode" text, "observedAt" timestamptz, "freshUntil" timestamptz)
+    -- Whoever has been erased meanwhile has no values any more.
+    WHERE EXISTS (SELECT FROM prospects p WHERE p.id = v."prospectId")
     ON CONFLICT (job_id, prospect_id, field) DO UPDATE SET
       status = excluded.status, value = excluded.value, source = excluded.source,
       confidence_pct = excluded.confidence_pct, cost_micros = excluded.cost_micros,

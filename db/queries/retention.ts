@@ -61,12 +61,17 @@ export interface RemovedProspects {
 
 export async function removeSoleTraders(tx: Tx, before: Date, batch: Batch): Promise<RemovedProspects> {
   const ids = await lockDue(tx, before, NATURAL_PERSONS, batch);
+  return { ids, affected: await removePersons(tx, ids) };
+}
+
+/** Removes prospects that are natural persons, with all that hangs on them. Returns who was merged with them. */
+export async function removePersons(tx: Tx, ids: readonly string[]): Promise<string[]> {
   const affected = await mergedWith(tx, ids);
   await forgetMerges(tx, ids);
   // Whom they stood for stands for itself again.
   await tx.execute(sql`UPDATE prospects SET merged_into = NULL WHERE merged_into = ANY(${uuids(ids)})`);
   await tx.execute(sql`DELETE FROM prospects WHERE id = ANY(${uuids(ids)})`);
-  return { ids, affected };
+  return affected;
 }
 
 export async function removeCompanies(tx: Tx, before: Date, batch: Batch): Promise<RemovedProspects> {
@@ -94,7 +99,7 @@ async function mergedWith(tx: Tx, ids: readonly string[]): Promise<string[]> {
 }
 
 /** The rows that are kept to undo a merge hold golden records: without them it stays as it is. */
-async function forgetMerges(tx: Tx, ids: readonly string[]): Promise<void> {
+export async function forgetMerges(tx: Tx, ids: readonly string[]): Promise<void> {
   await tx.execute(sql`
     DELETE FROM merges WHERE id IN (SELECT merge_id FROM merge_rows WHERE prospect_id = ANY(${uuids(ids)}))`);
 }

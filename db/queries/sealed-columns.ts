@@ -44,6 +44,12 @@ export const sealedColumns: readonly SealedColumn[] = [
     workspaceId: "workspace_id",
     field: "'webhook_sources.secret:' || provider",
   })),
+  {
+    table: "erasures",
+    column: "subject_sealed",
+    workspaceId: "workspace_id",
+    field: "'erasures.subject:' || id",
+  },
   ...["secret_sealed", "previous_sealed"].map((column) => ({
     table: "webhook_endpoints",
     column,

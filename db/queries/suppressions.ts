@@ -67,6 +67,14 @@ export async function findSuppressions(tx: Tx, contacts: readonly HashedContact[
   return rows.map(toSuppression);
 }
 
+/** Hashes of whoever was erased. */
+export async function erasedHashes(tx: Tx): Promise<Set<string>> {
+  const { rows } = await tx.execute<{ hash: string }>(sql`
+    SELECT hash FROM suppressions
+    WHERE workspace_id = current_workspace() AND lifted_at IS NULL AND reason = 'erasure'`);
+  return new Set(rows.map(({ hash }) => hash));
+}
+
 export interface SuppressionFilter {
   kind?: SuppressionKind | undefined;
   reason?: SuppressionReason | undefined;

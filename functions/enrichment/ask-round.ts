@@ -15,6 +15,7 @@ import { attributesOf, ineligibleBecause } from "#src/domain/enrichment/eligibil
 import { segmentOf } from "#src/domain/enrichment/waterfall.ts";
 import { REVIEW_MS } from "#src/platform/approvals.ts";
 import { begin, finish, type RunnableField, type RunnablePlan, whileMine } from "#src/platform/chunk-work.ts";
+import { erasedContacts, type IsErased, withoutErased } from "#src/platform/privacy/erased-contacts.ts";
 import { ProviderError } from "#src/platform/provider-error.ts";
 import { announce } from "#src/platform/webhooks-out/announce.ts";
 import type { ChunkRun } from "./define-chunk-function.ts";
@@ -29,7 +30,7 @@ import {
   waysOf,
 } from "./enquiry.ts";
 import { approvalOf, checkAnswer, emptyValue, foundValue } from "./kept-values.ts";
-import type { Source } from "./source.ts";
+import type { Source, SourceAnswer } from "./source.ts";
 
 export interface Round<Value> {
   schema: z.ZodType<Value>;
@@ -176,11 +177,12 @@ async function askWay<Value extends Record<string, unknown>>(
   const { provider } = way.from;
   const targets = members.map(({ target }) => target);
   const answers = await way.from.ask(deps, key, targets);
+  const erased = await erasedContacts(deps, key.workspaceId);
   const values: NewFieldValue[] = [];
   const outcomes: SourceOutcome[] = [];
   for (const each of members) {
     const { target, asked } = each;
-    const answer = checkAnswer(schema, answers.get(target.id));
+    const answer = withoutPersons(checkAnswer(schema, answers.get(target.id)), erased);
     if (answer.status === "paused") {
       each.pausedBy = answer.pauseId;
       continue;
@@ -199,6 +201,18 @@ async function askWay<Value extends Record<string, unknown>>(
   }
   // With one source there is no order to learn.
   return { values, outcomes: (members[0]?.order.length ?? 0) > 1 ? outcomes : [], reviews: [] };
+}
+
+/** Nobody who was erased comes back with what a source says. */
+function withoutPersons<Value extends Record<string, unknown>>(
+  answer: SourceAnswer<Value>,
+  erased: IsErased | null,
+): SourceAnswer<Value> {
+  if (!erased || (answer.status !== "found" && answer.status !== "review")) return answer;
+  const value = withoutErased(answer.value, erased);
+  if (value) return { ...answer, value };
+  const { snapshotId, observedAt, costMicros } = answer;
+  return { status: "notFound", snapshotId, observedAt, ...(costMicros === undefined ? {} : { costMicros }) };
 }
 
 /** What it came to for those whom no source has found. */

@@ -10,6 +10,7 @@ import type { Deps } from "#src/deps.ts";
 import { fileUploaded } from "#src/events/imports.ts";
 import { firstFields, type RunnablePlan, startChunks } from "#src/platform/chunk-work.ts";
 import { afterImportFailure, begin, IMPORT_FUNCTION, keepAlive } from "#src/platform/import-work.ts";
+import { erasedContacts } from "#src/platform/privacy/erased-contacts.ts";
 import { loadImport } from "#src/platform/registry-import/load.ts";
 import { traceChunks } from "#src/platform/tracing.ts";
 import { announceJobEnd } from "#src/platform/webhooks-out/job-news.ts";
@@ -38,7 +39,11 @@ export const importRegistry = (deps: Deps, plan: RunnablePlan): InngestFunction.
 
       const counts = await step.run("load", async () => {
         await keepAlive(deps, key);
-        return loadImport(deps.db, key, { onProgress: () => keepAlive(deps, key) });
+        const erased = await erasedContacts(deps, key.workspaceId);
+        return loadImport(deps.db, key, {
+          onProgress: () => keepAlive(deps, key),
+          isErased: erased ? (cui) => erased({ kind: "cui", value: String(cui) }) : undefined,
+        });
       });
       await step.run("plan-chunks", () => planAndStart(deps, plan, key));
       return { status: "done", ...counts };

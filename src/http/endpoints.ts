@@ -15,6 +15,7 @@ import { jobEndpoints } from "./routes/jobs.ts";
 import { mergeEndpoints } from "./routes/merges.ts";
 import { operationsEndpoints } from "./routes/operations.ts";
 import { privacyEndpoints } from "./routes/privacy.ts";
+import { privacyRequestEndpoints } from "./routes/privacy-requests.ts";
 import { prospectEndpoints } from "./routes/prospects.ts";
 import { providerCallEndpoints } from "./routes/provider-calls.ts";
 import { providerEndpoints } from "./routes/providers.ts";
@@ -48,6 +49,7 @@ export const apiEndpoints = (
     ...referenceEndpoints(deps),
     ...auditEndpoints(deps),
     ...privacyEndpoints(deps),
+    ...privacyRequestEndpoints(deps),
     ...webhookEndpointEndpoints(deps),
     ...webhookInEndpoints(deps),
   ];

@@ -6,7 +6,10 @@ import { hasPersonalNumber, maskPersonalNumbers } from "./personal-numbers.ts";
 import { cleanEuid, cleanRegistrationNumber } from "./registration-number.ts";
 import { cleanText, foldCounty, hasControlCharacters } from "./text.ts";
 
-/** Why a row was not taken; part of the API, so names stay. `outside_filter` is a row nobody asked for. */
+/**
+ * Why a row was not taken; part of the API, so names stay. `outside_filter` is a row nobody asked for, `erased` one of a
+ * sole trader whose data was erased.
+ */
 export const rejectReasons = [
   "wrong_column_count",
   "missing_tax_id",
@@ -19,6 +22,7 @@ export const rejectReasons = [
   "too_long",
   "broken_quoting",
   "outside_filter",
+  "erased",
 ] as const;
 export type RejectReason = (typeof rejectReasons)[number];
 
@@ -86,6 +90,8 @@ export interface RowReading {
   counties: ReadonlySet<string> | null;
   /** CAEN prefixes that the row's own CAEN column must match; null: all, or decided elsewhere. */
   caen: readonly string[] | null;
+  /** Whether who has this tax id was erased; default: nobody was. */
+  isErased?: ((cui: number) => boolean) | undefined;
 }
 
 /** Characters; longer than anything the register holds. */
@@ -113,6 +119,7 @@ export function readRegistryRow(cells: readonly string[], damaged: boolean, read
 
   const taxId = parseCui(cellOf(cells, columns.taxId));
   if (!taxId.ok) return reject(taxIdReason(taxId.reason, cells, columns), "tax_id");
+  if (reading.isErased?.(taxId.cui)) return reject("erased", "tax_id");
   const name = columns.name < 0 ? "" : maskPersonalNumbers(cleanText(cellOf(cells, columns.name)));
   if (name === "" && columns.name >= 0) return reject("missing_name", "name");
 

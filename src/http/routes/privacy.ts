@@ -27,7 +27,7 @@ const Purpose = z.strictObject({
   dataCategories: z.array(freeText(200)).min(1).max(50),
   retention: freeText(500),
 });
-const RegisteredPurpose = z.object({
+export const RegisteredPurpose = z.object({
   ...Purpose.shape,
   purpose: z.string(),
   updatedBy: z.string().nullable().describe("Null: as it came with the release."),

@@ -144,6 +144,18 @@ function contactsOf(prospect: Awaited<ReturnType<typeof prospectsOfContacts>>[nu
   return known.filter((contact) => contact !== null && contactKey(contact) !== null) as Contact[];
 }
 
+/** The key of this workspace's hashes; null: nobody is suppressed. */
+export async function pepperOf(tx: Tx, deps: SuppressionDeps, workspaceId: string): Promise<Buffer | null> {
+  const sealed = await readPepper(tx);
+  return sealed === null ? null : openPepper(deps, workspaceId, sealed);
+}
+
+/** What stands on the list for a contact; null: it is none of its kind. */
+export function hashContact(pepper: Buffer, { kind, value }: Contact): string | null {
+  const key = contactKey({ kind, value });
+  return key === null ? null : hashed(pepper, { kind, value: key }).hash;
+}
+
 async function ensurePepper(tx: Tx, deps: SuppressionDeps, workspaceId: string): Promise<Buffer> {
   const known = await readPepper(tx);
   if (known !== null) return openPepper(deps, workspaceId, known);

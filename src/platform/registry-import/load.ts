@@ -53,6 +53,8 @@ export interface LoadOptions {
   signal?: AbortSignal;
   /** Rows committed at once, at most (default 30,000). */
   segmentRows?: number;
+  /** Whether who has this tax id was erased: such a row is rejected. */
+  isErased?: ((cui: number) => boolean) | undefined;
   /** How long to wait for another loader of the same import, such as a killed one whose session still ends. */
   lockWaitMs?: number;
 }
@@ -130,6 +132,7 @@ async function loadSegments(
       counties: wanted(row.filter.counties?.map(foldCounty)),
       // With a file of activities, the database looks at all of a company's, not at one column.
       caen: row.activitiesPath === null && row.filter.caen?.length ? row.filter.caen : null,
+      isErased: options.isErased,
     },
     offset: row.resumeOffsetBytes || header.dataOffset,
     line: row.resumeLine || 1,
