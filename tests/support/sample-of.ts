@@ -49,3 +49,28 @@ function sample(schema: Schema): unknown {
       return FORMATS[schema.format ?? ""] ?? "x".repeat(schema.minLength ?? 1);
   }
 }
+
+/** Where a schema takes ids: the names on the way to each; `*`: any item of a list. */
+export const idFieldsOf = (schema: z.ZodType): string[][] =>
+  idFields(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as Schema, []);
+
+function idFields(schema: Schema, way: string[]): string[][] {
+  const choices = [...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...(schema.allOf ?? [])];
+  const properties = Object.entries(schema.properties ?? {});
+  const found = [
+    ...choices.flatMap((choice) => idFields(choice, way)),
+    ...properties.flatMap(([name, property]) => idFields(property, [...way, name])),
+    ...(schema.items ? idFields(schema.items, [...way, "*"]) : []),
+  ];
+  const isId =
+    schema.format === "uuid" || (schema.type === "string" && /(Id|^actor)$/.test(way.at(-1) ?? ""));
+  return isId ? [...found, way] : found;
+}
+
+/** The same, with a value at that place, which {@link idFieldsOf} has told. */
+export function setAt(given: unknown, [name, ...rest]: readonly string[], value: unknown): unknown {
+  if (name === undefined) return value;
+  if (name === "*") return [setAt(undefined, rest, value)];
+  const object = (given ?? {}) as Record<string, unknown>;
+  return { ...object, [name]: setAt(object[name], rest, value) };
+}
