@@ -76,7 +76,7 @@ export async function removePersons(tx: Tx, ids: readonly string[]): Promise<str
 
 export async function removeCompanies(tx: Tx, before: Date, batch: Batch): Promise<RemovedProspects> {
   const ids = await lockDue(tx, before, COMPANIES, batch);
-  const affected = await mergedWith(tx, ids);
+  const affected = await keptOf(tx, ids);
   await forgetMerges(tx, ids);
   for (const table of ["field_values", "approvals", "dead_letters", "source_asks"])
     await tx.execute(sql`DELETE FROM ${sql.identifier(table)} WHERE prospect_id = ANY(${uuids(ids)})`);
@@ -87,6 +87,15 @@ export async function removeCompanies(tx: Tx, before: Date, batch: Batch): Promi
       score_digest = NULL, enriched_at = NULL, updated_at = now()
     WHERE id = ANY(${uuids(ids)})`);
   return { ids, affected };
+}
+
+/** Who stands for these and has a golden record: one that an earlier batch has emptied stays so. */
+async function keptOf(tx: Tx, ids: readonly string[]): Promise<string[]> {
+  const { rows } = await tx.execute<{ id: string }>(sql`
+    SELECT id FROM prospects WHERE NOT id = ANY(${uuids(ids)}) AND golden IS NOT NULL
+      AND id IN (SELECT merged_into FROM prospects WHERE id = ANY(${uuids(ids)}))
+    ORDER BY id FOR UPDATE`);
+  return rows.map(({ id }) => id);
 }
 
 /** The others of the merges that these are in. */
