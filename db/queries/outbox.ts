@@ -1,6 +1,37 @@
 import { sql } from "drizzle-orm";
 import type { Tx } from "#db/client.ts";
 import { after } from "./instants.ts";
+import { executePrepared } from "./prepared.ts";
+
+export interface NewEvent {
+  id: string;
+  name: string;
+  data: { workspaceId: string };
+}
+
+/** Writes events down, each to be sent `eachMs` later than the one before, the first after `sendAfterMs`. */
+export async function insertEvents(
+  tx: Tx,
+  events: readonly NewEvent[],
+  { sendAfterMs, eachMs }: { sendAfterMs: number; eachMs: number },
+): Promise<void> {
+  await executePrepared(
+    tx,
+    sql`
+    INSERT INTO outbox (id, workspace_id, name, data, next_send_at)
+    SELECT (row->>'id')::uuid, (row->'data'->>'workspaceId')::uuid, row->>'name', row->'data',
+           now() + (${sendAfterMs}::float8 + (place - 1) * ${eachMs}::float8) * interval '1 millisecond'
+    FROM jsonb_array_elements(${JSON.stringify(events)}::jsonb) WITH ORDINALITY AS each (row, place)`,
+  );
+}
+
+/** Says that a run has taken an event up. */
+export async function consumeEvent(tx: Tx, id: string): Promise<void> {
+  await executePrepared(
+    tx,
+    sql`UPDATE outbox SET consumed_at = now() WHERE id = ${id} AND consumed_at IS NULL`,
+  );
+}
 
 export interface DueEvent {
   id: string;

@@ -3,13 +3,17 @@
  * the row's id as event id, marked consumed by the run they start, and sent again with the same id while nobody
  * has. A killed engine forgets events that it has accepted; this does not.
  */
-import { sql } from "drizzle-orm";
 import type { Inngest } from "inngest";
 import { v7 as uuidv7 } from "uuid";
 import { z } from "zod";
 import { type Db, inSystem, type Tx } from "#db/client.ts";
-import { claimDueEvents, deferEvents, deleteConsumedEvents } from "#db/queries/outbox.ts";
-import { executePrepared } from "#db/queries/prepared.ts";
+import {
+  claimDueEvents,
+  consumeEvent,
+  deferEvents,
+  deleteConsumedEvents,
+  insertEvents,
+} from "#db/queries/outbox.ts";
 import type { Logger } from "./logger.ts";
 import { outgoingTrace } from "./tracing.ts";
 
@@ -38,24 +42,14 @@ export async function addToOutbox(
     name,
     data: trace ? { ...data, trace } : data,
   }));
-  await executePrepared(
-    tx,
-    sql`
-    INSERT INTO outbox (id, workspace_id, name, data, next_send_at)
-    SELECT (row->>'id')::uuid, (row->'data'->>'workspaceId')::uuid, row->>'name', row->'data',
-           now() + (${sendAfterMs}::float8 + (place - 1) * ${eachMs}::float8) * interval '1 millisecond'
-    FROM jsonb_array_elements(${JSON.stringify(rows)}::jsonb) WITH ORDINALITY AS each (row, place)`,
-  );
+  await insertEvents(tx, rows, { sendAfterMs, eachMs });
 }
 
 /** Marks an event taken up: call it in the first step of the run that it starts. */
 export async function markConsumed(tx: Tx, eventId: string | undefined): Promise<void> {
   // An event with another kind of id has not come from the outbox.
   if (!UUID.safeParse(eventId).success) return;
-  await executePrepared(
-    tx,
-    sql`UPDATE outbox SET consumed_at = now() WHERE id = ${eventId} AND consumed_at IS NULL`,
-  );
+  await consumeEvent(tx, eventId as string);
 }
 
 /** The relay of one process; each replica has one, and they share the work. */
