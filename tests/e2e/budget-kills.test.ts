@@ -1,7 +1,7 @@
 /**
  * Hard budgets under crashes: processes that make paid calls are killed (-9) at random moments, and started again. Limits
- * that are set halfway have to know what was held and spent before, and be told of the rest. The provider is a simulator in a process of its own, which keeps its own books. BUDGET_KILLS=200 for the long run,
- * BUDGET_KILLS_SEED to repeat one.
+ * that are set halfway have to know what was held and spent before, and be told of the rest. The provider is a simulator
+ * in a process of its own, which keeps its own books. BUDGET_KILLS=200 for the long run, BUDGET_KILLS_SEED to repeat one.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -25,7 +25,7 @@ import { createTestDatabase, type TestDatabase } from "#tests/support/databases.
 import { eventually } from "#tests/support/eventually.ts";
 import { createContext, lookupsOf } from "#tests/support/gateways.ts";
 
-const KILLS = Number(process.env.BUDGET_KILLS ?? 25);
+const KILLS = Number(process.env.BUDGET_KILLS ?? 15);
 const SEED = Number(process.env.BUDGET_KILLS_SEED ?? Date.now() % 1_000_000);
 /** Both live at once, and one of them is always being killed. */
 const PROCESSES = 2;
