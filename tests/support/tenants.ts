@@ -99,8 +99,8 @@ const PARTICULAR: Record<string, Row> = {
   field_values: { status: "not_found" },
   merge_rows: { role: "merged", score_pct: 90, reasons: [] },
   processing_purposes: { purpose: "b2b_prospecting" },
-  // The same business in every tenant.
-  prospects: { cui: 4_000_000, match_name: "FERMA EXEMPLU", golden: { domain: DOMAIN } },
+  // The same business in every tenant: they are no duplicates of each other.
+  prospects: { cui: 4_000_000, status: "enriched", match_name: "FERMA EXEMPLU", golden: { domain: DOMAIN } },
   provider_calls: { status: "unknown", ended_at: "2026-11-22T12:00:00Z" },
   provider_credentials: { provider: "hunter", sealed: "v1.none.none" },
   webhook_endpoints: { url: "https://receiver.example/" },
