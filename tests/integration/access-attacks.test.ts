@@ -165,7 +165,7 @@ describe("a forged access token", () => {
   });
 });
 
-/** In paths, and table by table: tenant-isolation.test.ts. */
+/** In paths and in all other places: tenant-isolation-api.test.ts. */
 describe("another workspace's ids", () => {
   it("in a body name nothing", async () => {
     const theirs = await seedWorkspace(api.database.url);

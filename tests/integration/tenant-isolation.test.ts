@@ -1,23 +1,16 @@
 /**
- * A workspace sees and changes nothing of another one: table by table beneath the code, and route by route through the
- * API. Tables, rights, foreign keys, routes and their ids are read from the catalogue and from the endpoints, so that
- * whatever is new takes part, or fails until it is listed here with its reason. Webhooks that come in with the secret of
- * another workspace: webhooks-in-attacks.test.ts.
+ * A workspace sees and changes nothing of another one, table by table, beneath the code. Tables, rights and foreign keys
+ * are read from the catalogue, so that whatever is new takes part, or fails until it is listed here with its reason.
+ * Route by route: tenant-isolation-api.test.ts. Webhooks that come in with the secret of another workspace:
+ * webhooks-in-attacks.test.ts.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { datasets } from "#src/domain/reference/datasets.ts";
-import type { EndpointSpec } from "#src/http/endpoint.ts";
-import { bearer, makeUser, signInAs, startApi, type TestApi } from "#tests/support/api.ts";
-import { idFieldsOf, sampleOf, setAt } from "#tests/support/sample-of.ts";
-import { asService } from "#tests/support/secret-keys.ts";
+import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
 import {
-  idsOf,
+  type ForeignKey,
   insert,
   makeTenant,
-  marksOf,
   ofTenant,
   type Row,
   readTables,
@@ -26,15 +19,15 @@ import {
   type Tenant,
 } from "#tests/support/tenants.ts";
 
-let api: TestApi;
+let database: TestDatabase;
 let owner: pg.Client;
 let tables: Table[];
 let mine: Tenant;
 let theirs: Tenant;
 
 beforeAll(async () => {
-  api = await startApi();
-  owner = new pg.Client({ connectionString: api.database.url });
+  database = await createTestDatabase();
+  owner = new pg.Client({ connectionString: database.url });
   await owner.connect();
   tables = await readTables(owner);
   mine = await makeTenant(owner, tables, 1);
@@ -42,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await owner.end();
-  await api.stop();
+  await database.drop();
 });
 
 /** Tables without a policy that compares workspace_id, and what stands in its place. */
@@ -202,6 +195,17 @@ describe("SQL in my workspace", () => {
     expect(foreign).toEqual(expected(({ name }) => (readable.has(name) ? "0 rows" : DENIED)));
   });
 
+  it("sees nothing at all once it is in no workspace", async () => {
+    const readable = await columnsFor("SELECT");
+    const seen = await outcomes(({ name }) =>
+      attempt(async () => {
+        await owner.query("SET LOCAL app.workspace_id = ''");
+        return owner.query(`SELECT ${readable.get(name) ?? "*"} FROM ${name}`);
+      }),
+    );
+    expect(seen).toEqual(expected(({ name }) => (readable.has(name) ? "0 rows" : DENIED)));
+  });
+
   it("updates and deletes nothing of theirs", async () => {
     const updatable = await columnsFor("UPDATE");
     const updated = await outcomes((table) => {
@@ -252,44 +256,46 @@ describe("SQL in my workspace", () => {
         const columns = key.columns.filter((column) => column !== "workspace_id");
         const may = (rights: Map<string, string[]>) =>
           columns.some((column) => rights.get(table.name)?.includes(column));
+        const name = `${table.name}.${columns}`;
         if (!may(insertable)) {
-          expect([table.name, may(updatable)]).toEqual([table.name, false]);
+          expect([name, may(updatable)]).toEqual([name, false]);
           continue;
         }
-        const pointingTo = (tenant: Tenant): Row => {
-          const parent = tenant.rows.get(key.parent) as Row;
-          const values = columns.map((column) => [
-            column,
-            parent[key.parentColumns[key.columns.indexOf(column)] as string],
-          ]);
-          const row = { ...mine.rows.get(table.name), ...Object.fromEntries(values) };
-          // Only what ends a reservation names one.
-          return key.name === "credit_entries_reservation_fkey"
-            ? { ...row, kind: "refund", reserved_micros: -1 }
-            : row;
-        };
-        // In the place of my row, and theirs, so that no unique key is in the way.
-        const makeRoom = async () => {
-          await owner.query("SET LOCAL session_replication_role = replica");
-          await owner.query(`DELETE FROM ${table.name} WHERE ${ofTenant(table, mine)}`);
-          if (key.parent !== table.name)
-            await owner.query(`DELETE FROM ${table.name} WHERE ${ofTenant(table, theirs)}`);
-          await owner.query("SET LOCAL session_replication_role = origin");
-        };
-        const place = (tenant: Tenant) =>
-          attempt(
-            () => insert(owner, table.name, only(insertable.get(table.name), pointingTo(tenant))),
-            makeRoom,
+        const pointTo = (tenant: Tenant) => {
+          const row = only(insertable.get(table.name), pointing(table, key, tenant));
+          return attempt(
+            () => insert(owner, table.name, row),
+            () => makeRoom(table, key),
           );
-        const name = `${table.name}.${columns}`;
-        if (key.parent !== table.name) expect([name, await place(mine)]).toEqual([name, "1 rows"]);
-        const outcome = await place(theirs);
+        };
+        if (key.parent !== table.name) expect([name, await pointTo(mine)]).toEqual([name, "1 rows"]);
+        const outcome = await pointTo(theirs);
         if (outcome === "1 rows") accepted.push(name);
         else expect([name, outcome]).toEqual([name, FOREIGN_KEY_VIOLATION]);
       }
     }
     expect(accepted).toEqual(Object.keys(HARMLESS));
   });
+
+  /** My row, as it would be if it pointed to what a tenant has. */
+  function pointing({ name }: Table, key: ForeignKey, tenant: Tenant): Row {
+    const row = { ...mine.rows.get(name) };
+    const parent = tenant.rows.get(key.parent) as Row;
+    key.columns.forEach((column, at) => {
+      if (column !== "workspace_id") row[column] = parent[key.parentColumns[at] as string];
+    });
+    // Only what ends a reservation names one.
+    const ending = { kind: "refund", reserved_micros: -1 };
+    return key.name === "credit_entries_reservation_fkey" ? { ...row, ...ending } : row;
+  }
+
+  /** Removes my row, and theirs where it is not what is pointed to, so that no unique key is in the way. */
+  async function makeRoom(table: Table, { parent }: ForeignKey): Promise<void> {
+    await owner.query("SET LOCAL session_replication_role = replica");
+    for (const tenant of parent === table.name ? [mine] : [mine, theirs])
+      await owner.query(`DELETE FROM ${table.name} WHERE ${ofTenant(table, tenant)}`);
+    await owner.query("SET LOCAL session_replication_role = origin");
+  }
 
   const only = (columns: readonly string[] | undefined, row: Row): Row =>
     Object.fromEntries(Object.entries(row).filter(([column]) => !columns || columns.includes(column)));
@@ -315,111 +321,4 @@ it("roles that work across workspaces have these rights, and no others", async (
   const found: typeof ACROSS = {};
   for (const { role, name, rights } of rows) found[role] = { ...found[role], [name]: rights };
   expect(found).toEqual(ACROSS);
-});
-
-describe("a request in my workspace", () => {
-  /** What a path names that is no id: it has the same name in every workspace. */
-  const NAMES: Record<string, string> = {
-    dataset: Object.keys(datasets)[0] as string,
-    provider: "resend",
-    purpose: "b2b_prospecting",
-    slug: "anaf",
-  };
-  const routeOf = ({ method, path }: EndpointSpec) => `${method.toUpperCase()} ${path}`;
-  const specs = () => api.endpoints.map(({ spec }) => spec);
-
-  interface Request {
-    path: string;
-    body?: unknown;
-    /** Their id that it names. */
-    id: string | null;
-  }
-
-  /** Their ids in each place of a route that takes one, at least one request for each. */
-  function requestsOf({ path, query, body }: EndpointSpec): Request[] {
-    const named = path.replace(/:(?!id\b)(\w+)/g, (_, name) => NAMES[name] ?? fail(path, name));
-    const sample = body && sampleOf(body);
-    const asked = new URLSearchParams(query && (sampleOf(query) as Record<string, string>));
-    const requests: Request[] = [];
-    const theirIds = idsOf(theirs);
-    const myIds = idsOf(mine);
-    if (named.includes(":id")) {
-      for (const id of theirIds.values()) requests.push({ path: named.replace(":id", id), body: sample, id });
-      return requests;
-    }
-    for (const [table, id] of theirIds) {
-      for (const [field] of query ? idFieldsOf(query) : [])
-        requests.push({ path: `${named}?${asked}&${field}=${id}`, body: sample, id });
-      const fields = body ? idFieldsOf(body) : [];
-      // The other fields name nothing, or something of mine, of the same kind.
-      const mineOnly = fields.reduce((all, each) => setAt(all, each, myIds.get(table)), sample);
-      for (const field of fields) {
-        for (const others of [sample, mineOnly])
-          requests.push({ path: named, body: setAt(others, field, id), id });
-      }
-    }
-    return [...requests, { path: `${named}?${asked}`, body: sample, id: null }];
-  }
-  function fail(path: string, name: string): never {
-    throw new Error(`${path}: what is ":${name}"? If it is no id, say in NAMES what it could be.`);
-  }
-
-  it("names, finds and changes nothing of theirs, on every route, in every place for an id", async () => {
-    const { id: userId } = await makeUser(api, { role: "owner", workspaceId: mine.workspaceId });
-    const marks = marksOf(theirs);
-    // Sealed by nobody: the app makes one of its own.
-    await owner.query(`DELETE FROM suppression_peppers WHERE workspace_id = '${mine.workspaceId}'`);
-    const before = await rowsOf(owner, tables, theirs);
-    for (const spec of specs()) {
-      // A session each, as some routes end it.
-      const headers = bearer((await signInAs(api, userId)).accessToken);
-      for (const { path, body, id } of requestsOf(spec)) {
-        const answer = await api.request(spec.method.toUpperCase(), path, { headers, body });
-        const route = `${routeOf(spec)} as ${path}`;
-        if (spec.path.includes(":id")) expect([route, answer.status]).toEqual([route, 404]);
-        expect(answer.status, route).toBeLessThan(500);
-        const text = JSON.stringify(answer.body);
-        expect([route, marks.filter((mark) => mark !== id && text.includes(mark))]).toEqual([route, []]);
-      }
-    }
-    expect(await rowsOf(owner, tables, theirs)).toEqual(before);
-  }, 60_000);
-
-  it("would find all that in theirs", async () => {
-    const headers = { ...asService, "X-Workspace-Id": theirs.workspaceId };
-    const marks = marksOf(theirs);
-    for (const spec of specs().filter(({ paged, path }) => paged && !path.includes(":"))) {
-      const [{ path } = { path: "" }] = requestsOf(spec).slice(-1);
-      const { body } = await api.request("GET", path, { headers });
-      const text = JSON.stringify(body);
-      const isSeen = marks.some((mark) => text.includes(mark));
-      expect([spec.path, isSeen]).toEqual([spec.path, true]);
-    }
-    // What removes things comes last.
-    const order = ["get", "put", "patch", "post", "delete"];
-    const byId = specs().filter(({ path }) => path.includes(":id"));
-    for (const spec of byId.sort((a, b) => order.indexOf(a.method) - order.indexOf(b.method))) {
-      const statuses = [];
-      for (const { path, body } of requestsOf(spec))
-        statuses.push((await api.request(spec.method.toUpperCase(), path, { headers, body })).status);
-      expect([routeOf(spec), statuses.some((status) => status !== 404)]).toEqual([routeOf(spec), true]);
-    }
-  }, 60_000);
-});
-
-it("Redis holds nothing of a workspace: what names its keys is an account with a provider, or who makes requests", () => {
-  const src = join(import.meta.dirname, "../../src");
-  const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
-    (file) => file.endsWith(".ts") && !file.endsWith(".test.ts"),
-  );
-  const keys = files.flatMap((file) =>
-    [...readFileSync(join(src, file), "utf8").matchAll(/["`](\{?cerniq:[\w:${}]+)/g)].map(
-      ([, key = ""]) => `${file} ${key.replace(/\$\{(\w+)\}/g, "<$1>")}`,
-    ),
-  );
-  expect(keys.sort()).toEqual([
-    "platform/gateway/block.ts cerniq:provider:<provider>:blocked",
-    "platform/limiter-script.ts {cerniq:limit:<name>}:<part>",
-    "platform/rate-limit.ts cerniq:rate",
-  ]);
 });
