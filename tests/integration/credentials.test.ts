@@ -254,7 +254,7 @@ describe("rotation", () => {
     expect(await rotateSecrets(db, next)).toEqual({ resealed: 1, unreadable, left });
     expect(await rotateSecrets(db, next)).toEqual({ resealed: 0, unreadable, left });
 
-    const command = await promisify(execFile)(process.execPath, ["src/rotate-secrets.ts"], {
+    const command = await promisify(execFile)(process.execPath, ["infra/vault/rotate.ts"], {
       env: { DATABASE_URL: database.url, SECRET_KEYS: keysOf(keys) },
     }).catch((error: { code: number; stdout: string; stderr: string }) => error);
     expect(command).toMatchObject({

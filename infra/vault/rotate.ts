@@ -1,8 +1,8 @@
 /** `npm run vault:rotate`: seals all secrets under the first of SECRET_KEYS, and says what is left under which. */
 import { createDb } from "#db/client.ts";
-import { rotationConfigFromProcess } from "./config.ts";
-import { rotateSecrets } from "./platform/rotation.ts";
-import { createVault } from "./platform/vault.ts";
+import { rotationConfigFromProcess } from "#src/config.ts";
+import { rotateSecrets } from "#src/platform/rotation.ts";
+import { createVault } from "#src/platform/vault.ts";
 
 const config = rotationConfigFromProcess();
 const db = createDb(config.DATABASE_URL, { max: 1 });
