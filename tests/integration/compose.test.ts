@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Ajv2019 } from "ajv/dist/2019.js";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
@@ -182,3 +182,48 @@ test("the images run as an ordinary user, check their health, and hold no develo
   expect(dockerfile).toContain("npm ci --omit=dev");
   expect(dockerfile).toContain('CMD ["node", "src/server.ts"]');
 });
+
+describe("each image", () => {
+  const targets = new Map(
+    dockerfile.split(/^FROM /m).flatMap((stage) => {
+      const [, name = "", rest = ""] = /AS (\w+)\n([\s\S]*)$/.exec(stage) ?? [];
+      return [[name, rest] as const];
+    }),
+  );
+
+  test.each([
+    ["simulator", ["infra/simulator/main.ts"]],
+    ["app", ["src/server.ts", ...commandsOf("audit:verify", "invite", "retention", "vault:rotate")]],
+  ])("%s holds all that its programs import", (target, programs) => {
+    const copied = [...(targets.get(target) ?? "").matchAll(/^COPY (?!--)(\S+) /gm)].map(
+      (match) => match[1] as string,
+    );
+    const isCopied = (file: string) => copied.some((path) => file === path || file.startsWith(`${path}/`));
+    expect([...importedBy(programs)].filter((file) => !isCopied(file))).toEqual([]);
+    const ignored = read(".dockerignore");
+    for (const path of copied) expect(ignored).toContain(`!${path}\n`);
+  });
+});
+
+/** The scripts behind `npm run <name>`. */
+function commandsOf(...names: string[]): string[] {
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+  return names.map((name) => (scripts[name] as string).replace("node ", ""));
+}
+
+/** These files of ours, and all that they import. */
+function importedBy(programs: readonly string[]): Set<string> {
+  const found = new Set<string>();
+  const open = [...programs];
+  for (let file = open.pop(); file; file = open.pop()) {
+    if (found.has(file)) continue;
+    found.add(file);
+    for (const [, name = ""] of read(file).matchAll(
+      /^(?:import|export) (?!type )[^;]*?from "([.#][^"]+)";/gms,
+    )) {
+      if (name === "#inngest.config") open.push("inngest.config.ts");
+      else open.push(name.startsWith("#") ? name.slice(1) : join(dirname(file), name));
+    }
+  }
+  return found;
+}
