@@ -1,0 +1,1 @@
+SELECT pg_clear_attribute_stats('public', 'prospects', 'id', false);
