@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import pg from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { sealedColumns } from "#db/queries/sealed-columns.ts";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { loadSimulatorConfig } from "#infra/simulator/config.ts";
@@ -15,10 +15,11 @@ import { createApp } from "#src/http/app.ts";
 import { inNameOf } from "#src/platform/provider-accounts.ts";
 import { rotateSecrets } from "#src/platform/rotation.ts";
 import { createVault, type RootKey, rootKeysSchema } from "#src/platform/vault.ts";
+import { testEnv } from "#tests/support/config.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
 import { eventually } from "#tests/support/eventually.ts";
 import { createContext } from "#tests/support/gateways.ts";
-import { asService, TEST_SECRET_KEYS, TEST_SERVICE_KEY } from "#tests/support/secret-keys.ts";
+import { asService, TEST_SECRET_KEYS } from "#tests/support/secret-keys.ts";
 import { seedWorkspace } from "#tests/support/seed.ts";
 
 let database: TestDatabase;
@@ -44,15 +45,7 @@ beforeAll(async () => {
     }),
   );
   env = {
-    DATABASE_URL: database.url,
-    REDIS_URL: inject("redisUrl"),
-    INNGEST_BASE_URL: "http://127.0.0.1:9",
-    INNGEST_EVENT_KEY: "test",
-    INNGEST_SIGNING_KEY: "signkey-test-00",
-    SECRET_KEYS: TEST_SECRET_KEYS,
-    SERVICE_KEY: TEST_SERVICE_KEY,
-    NODE_ENV: "test",
-    LOG_LEVEL: "silent",
+    ...testEnv(database.url),
     ...hunterSimulator.create().env(`${simulator.url}/hunter`),
     HUNTER_API_KEY: "the-installation-has-a-wrong-key",
   };

@@ -5,13 +5,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { inWorkspace, type Tx } from "#db/client.ts";
 import type { WorkKey } from "#db/queries/chunk-work.ts";
 import { planChunks } from "#db/queries/chunks.ts";
 import { DEFAULT_WORKSPACE_ID as workspaceId } from "#db/schema/workspaces.ts";
 import { createFunctions, enrichmentPlan as plan } from "#functions/registry.ts";
-import { loadConfig } from "#src/config.ts";
 import { closeDeps, createDeps, type Deps } from "#src/deps.ts";
 import { SupersededError } from "#src/domain/errors.ts";
 import { createApp } from "#src/http/app.ts";
@@ -26,10 +25,11 @@ import {
   whileMine,
 } from "#src/platform/chunk-work.ts";
 import { sweepCancelledJobs } from "#src/platform/operations/cancel-job.ts";
+import { testConfig } from "#tests/support/config.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
 import { eventually } from "#tests/support/eventually.ts";
 import { createReplica, gate, inventedProvider, look } from "#tests/support/gateways.ts";
-import { asService, TEST_SECRET_KEYS, TEST_SERVICE_KEY } from "#tests/support/secret-keys.ts";
+import { asService } from "#tests/support/secret-keys.ts";
 import { type SeededJob, seedImportedJob } from "#tests/support/seed.ts";
 
 let database: TestDatabase;
@@ -42,17 +42,8 @@ let firstCui = 0;
 beforeAll(async () => {
   database = await createTestDatabase();
   uploads = await mkdtemp(join(tmpdir(), "operations-"));
-  const config = loadConfig({
-    DATABASE_URL: database.url,
-    REDIS_URL: inject("redisUrl"),
-    INNGEST_BASE_URL: "http://127.0.0.1:9",
-    INNGEST_EVENT_KEY: "test",
-    INNGEST_SIGNING_KEY: "signkey-test-00",
-    SECRET_KEYS: TEST_SECRET_KEYS,
-    SERVICE_KEY: TEST_SERVICE_KEY,
+  const config = testConfig(database.url, {
     UPLOAD_DIR: uploads,
-    NODE_ENV: "test",
-    LOG_LEVEL: "silent",
   });
   deps = createDeps(config);
   app = createApp(deps, {

@@ -1,18 +1,18 @@
 /** The API of providers, budgets and unknown calls, against Hunter's simulator over HTTP. */
 import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { loadSimulatorConfig } from "#infra/simulator/config.ts";
 import { hunterSimulator } from "#infra/simulator/hunter/app.ts";
 import { type RunningSimulator, startSimulator } from "#infra/simulator/server.ts";
-import { loadConfig } from "#src/config.ts";
 import { closeDeps, createDeps, type Deps } from "#src/deps.ts";
 import { createApp } from "#src/http/app.ts";
 import { HUNTER_CREDIT_MICROS } from "#src/providers/hunter/provider.ts";
+import { testConfig } from "#tests/support/config.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
 import { createContext } from "#tests/support/gateways.ts";
-import { asService, TEST_SECRET_KEYS, TEST_SERVICE_KEY } from "#tests/support/secret-keys.ts";
+import { asService } from "#tests/support/secret-keys.ts";
 
 let database: TestDatabase;
 let owner: pg.Client;
@@ -30,16 +30,7 @@ beforeAll(async () => {
     SIMULATOR_HUNTER_LIMITED: "0",
   };
   simulator = await startSimulator(loadSimulatorConfig(quick));
-  const config = loadConfig({
-    DATABASE_URL: database.url,
-    REDIS_URL: inject("redisUrl"),
-    INNGEST_BASE_URL: "http://127.0.0.1:9",
-    INNGEST_EVENT_KEY: "test",
-    INNGEST_SIGNING_KEY: "signkey-test-00",
-    SECRET_KEYS: TEST_SECRET_KEYS,
-    SERVICE_KEY: TEST_SERVICE_KEY,
-    NODE_ENV: "test",
-    LOG_LEVEL: "silent",
+  const config = testConfig(database.url, {
     PROVIDER_LIMITS: "off",
     ...hunterSimulator.create().env(`${simulator.url}/hunter`),
   });

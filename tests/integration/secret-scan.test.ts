@@ -6,14 +6,13 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { inWorkspace } from "#db/client.ts";
 import { saveCredentials } from "#db/queries/provider-credentials.ts";
 import { simulatedCompany } from "#infra/simulator/company.ts";
 import { loadSimulatorConfig, variableOf } from "#infra/simulator/config.ts";
 import { type RunningSimulator, startSimulator } from "#infra/simulator/server.ts";
 import { simulatedSite } from "#infra/simulator/websites/site.ts";
-import { loadConfig } from "#src/config.ts";
 import { closeDeps, createDeps, type Deps } from "#src/deps.ts";
 import { createApp } from "#src/http/app.ts";
 import { lastFourOf, sealCredentials } from "#src/platform/credentials.ts";
@@ -32,9 +31,10 @@ import {
   proved,
   startCanaryProvider,
 } from "#tests/support/canaries.ts";
+import { testConfig } from "#tests/support/config.ts";
 import { createTestDatabase, type TestDatabase } from "#tests/support/databases.ts";
 import { connectedProviders, createContext } from "#tests/support/gateways.ts";
-import { asService, TEST_SECRET_KEYS, TEST_SERVICE_KEY } from "#tests/support/secret-keys.ts";
+import { asService } from "#tests/support/secret-keys.ts";
 import { seedWorkspace } from "#tests/support/seed.ts";
 
 let database: TestDatabase;
@@ -60,15 +60,8 @@ beforeAll(async () => {
     loadSimulatorConfig({ ...Object.fromEntries(quick), SIMULATOR_SNOV_TASK_MS: "0" }),
   );
   provider = await startCanaryProvider(() => simulator.url);
-  const config = loadConfig({
-    DATABASE_URL: database.url,
-    REDIS_URL: inject("redisUrl"),
-    INNGEST_BASE_URL: "http://127.0.0.1:9",
-    INNGEST_EVENT_KEY: "test",
-    INNGEST_SIGNING_KEY: "signkey-test-00",
-    SECRET_KEYS: TEST_SECRET_KEYS,
-    SERVICE_KEY: TEST_SERVICE_KEY,
-    NODE_ENV: "test",
+  const config = testConfig(database.url, {
+    LOG_LEVEL: "info",
     ...provider.env,
     SNOV_POLLS_AFTER_MS: "50,500",
   });

@@ -6,13 +6,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serve } from "@hono/node-server";
-import { inject } from "vitest";
 import { inAccess } from "#db/client.ts";
 import { insertMembership, membershipsOf } from "#db/queries/memberships.ts";
 import { insertUser } from "#db/queries/users.ts";
 import { DEFAULT_WORKSPACE_ID } from "#db/schema/workspaces.ts";
 import { createFunctions, enrichmentPlan, fieldSources } from "#functions/registry.ts";
-import { loadConfig } from "#src/config.ts";
 import { closeDeps, createDeps, type Deps } from "#src/deps.ts";
 import type { Role } from "#src/domain/access/principal.ts";
 import { createApp } from "#src/http/app.ts";
@@ -21,8 +19,8 @@ import { apiEndpoints } from "#src/http/endpoints.ts";
 import { SERVER_OPTIONS } from "#src/http/middleware/slow-bodies.ts";
 import { hashPassword } from "#src/platform/access/passwords.ts";
 import { startSession, type Tokens } from "#src/platform/access/sessions.ts";
+import { testConfig } from "./config.ts";
 import { createTestDatabase, type TestDatabase } from "./databases.ts";
-import { TEST_SECRET_KEYS, TEST_SERVICE_KEY } from "./secret-keys.ts";
 
 export interface Answer {
   status: number;
@@ -59,17 +57,8 @@ export async function startApi({
 } = {}): Promise<TestApi> {
   const database = await createTestDatabase();
   const uploads = await mkdtemp(join(tmpdir(), "api-"));
-  const config = loadConfig({
-    DATABASE_URL: database.url,
-    REDIS_URL: inject("redisUrl"),
-    INNGEST_BASE_URL: "http://127.0.0.1:9",
-    INNGEST_EVENT_KEY: "test",
-    INNGEST_SIGNING_KEY: "signkey-test-00",
-    SECRET_KEYS: TEST_SECRET_KEYS,
-    SERVICE_KEY: TEST_SERVICE_KEY,
+  const config = testConfig(database.url, {
     UPLOAD_DIR: uploads,
-    NODE_ENV: "test",
-    LOG_LEVEL: "silent",
     TRUSTED_PROXIES: "1",
     RATE_LIMIT_PER_MINUTE: "1000000",
     ...env,

@@ -1,18 +1,17 @@
 /** The app in this process, for tests of webhooks that come in. */
 import pg from "pg";
-import { inject } from "vitest";
 import { DEFAULT_WORKSPACE_ID } from "#db/schema/workspaces.ts";
 import { createFunctions } from "#functions/registry.ts";
 import type { Setup, WebhookSender } from "#infra/simulator/webhooks/sender.ts";
-import { loadConfig } from "#src/config.ts";
 import { closeDeps, createDeps, type Deps } from "#src/deps.ts";
 import type { WebhooksReceived } from "#src/events/webhooks.ts";
 import { createApp } from "#src/http/app.ts";
 import { createLogger } from "#src/platform/logger.ts";
 import { normaliseDeliveries } from "#src/platform/webhooks-in/normalise.ts";
 import { webhookSources } from "#src/providers/webhooks.ts";
+import { testConfig } from "./config.ts";
 import { createTestDatabase } from "./databases.ts";
-import { asService, TEST_SECRET_KEYS, TEST_SERVICE_KEY } from "./secret-keys.ts";
+import { asService } from "./secret-keys.ts";
 import { seedWorkspace } from "./seed.ts";
 
 export interface WebhookApp {
@@ -45,17 +44,8 @@ export async function startWebhookApp(): Promise<WebhookApp> {
   const database = await createTestDatabase();
   const owner = new pg.Pool({ connectionString: database.url, max: 1 });
   const clock: WebhookApp["clock"] = { at: null };
-  const config = loadConfig({
-    DATABASE_URL: database.url,
-    REDIS_URL: inject("redisUrl"),
-    INNGEST_BASE_URL: "http://127.0.0.1:9",
-    INNGEST_EVENT_KEY: "test",
-    INNGEST_SIGNING_KEY: "signkey-test-00",
-    SECRET_KEYS: TEST_SECRET_KEYS,
-    SERVICE_KEY: TEST_SERVICE_KEY,
+  const config = testConfig(database.url, {
     PUBLIC_URL: "https://app.example.test/",
-    NODE_ENV: "test",
-    LOG_LEVEL: "silent",
   });
   const logged: string[] = [];
   const logger = createLogger("trace", { write: (line: string) => logged.push(line) });
