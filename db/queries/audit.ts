@@ -24,7 +24,7 @@ export async function takeNextInChain(tx: Tx): Promise<NextInChain> {
 
 export interface AuditRow {
   seq: number;
-  /** ISO 8601 in UTC. */
+  /** ISO 8601 in UTC, milliseconds. */
   at: string;
   actorKind: string;
   actorId: string;

@@ -1,5 +1,6 @@
 /** The hashes of the audit trail: what exactly each covers. Pure, so that entries and their verification agree. */
 import { createHash } from "node:crypto";
+import type { AuditRow } from "#db/queries/audit.ts";
 
 /** Before the first entry of a chain. */
 export const GENESIS = "0".repeat(64);
@@ -8,21 +9,7 @@ export const GENESIS = "0".repeat(64);
 export type AuditDetails = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
 
 /** What an entry's hash covers. */
-export interface ChainedEntry {
-  workspaceId: string;
-  seq: number;
-  /** ISO 8601 in UTC, milliseconds. */
-  at: string;
-  actorKind: string;
-  actorId: string;
-  action: string;
-  subjectKind: string;
-  subjectId: string | null;
-  legalBasis: string | null;
-  correlationId: string | null;
-  detailsDigest: string | null;
-  previousHash: string;
-}
+export type ChainedEntry = Omit<AuditRow, "hash"> & { workspaceId: string };
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 

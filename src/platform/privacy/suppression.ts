@@ -77,9 +77,8 @@ export async function suppressedBy(
   workspaceId: string,
   contacts: readonly Contact[],
 ): Promise<(Suppression | null)[]> {
-  const sealed = await readPepper(tx);
-  if (sealed === null) return contacts.map(() => null);
-  const pepper = openPepper(deps, workspaceId, sealed);
+  const pepper = await pepperOf(tx, deps, workspaceId);
+  if (pepper === null) return contacts.map(() => null);
   const candidates = contacts.map((contact) =>
     suppressingContacts(contact).map((key) => hashed(pepper, key)),
   );
@@ -157,12 +156,12 @@ export function hashContact(pepper: Buffer, { kind, value }: Contact): string | 
 }
 
 async function ensurePepper(tx: Tx, deps: SuppressionDeps, workspaceId: string): Promise<Buffer> {
-  const known = await readPepper(tx);
-  if (known !== null) return openPepper(deps, workspaceId, known);
+  const known = await pepperOf(tx, deps, workspaceId);
+  if (known !== null) return known;
   const fresh = randomBytes(PEPPER_BYTES).toString("base64");
   await insertPepper(tx, deps.vault.seal({ workspaceId, field: FIELD }, fresh));
   // Another request may have been first.
-  return openPepper(deps, workspaceId, (await readPepper(tx)) as string);
+  return (await pepperOf(tx, deps, workspaceId)) as Buffer;
 }
 
 const openPepper = ({ vault }: SuppressionDeps, workspaceId: string, sealed: string): Buffer =>
