@@ -13,26 +13,21 @@ import {
   deferEvents,
   deleteConsumedEvents,
   insertEvents,
+  type NewEvent,
 } from "#db/queries/outbox.ts";
 import type { Logger } from "./logger.ts";
 import { outgoingTrace } from "./tracing.ts";
 
 const UUID = z.uuid();
 
-/** An event of `src/events`, made by `eventType.create(data)`. */
-interface NewEvent {
-  name: string;
-  data: { workspaceId: string };
-}
-
 /**
- * Writes events into the outbox of the caller's transaction. They are sent after it commits, and only then.
+ * Writes events of `src/events` into the outbox of the caller's transaction. They are sent after it commits, and only then.
  * @param sendAfterMs wait at least this long before the first sending (default none)
  * @param eachMs each waits so much longer than the one before it (default none)
  */
 export async function addToOutbox(
   tx: Tx,
-  events: NewEvent[],
+  events: readonly Omit<NewEvent, "id">[],
   { sendAfterMs = 0, eachMs = 0 } = {},
 ): Promise<void> {
   if (events.length === 0) return;
